@@ -1,0 +1,123 @@
+// Package config says what the files say: bytes become plain data with positions, and every problem is found at once.
+package config
+
+import "time"
+
+// File is the providers file with everything laid over that it builds on (`extends`, `defaults`, fragments, references).
+// It is plain data: nothing in it is compiled, and nothing changes it after Load.
+type File struct {
+	Providers map[string]Provider
+	Fields    map[string]FieldGroup
+	Usage     map[string]RuleSet
+	// Revision is the first 12 hex digits of the SHA-256 over all YAML files.
+	Revision string
+	// Paths are the files that were read, secrets included, and those that were looked for: a change to one of them calls for a reload.
+	Paths []string
+}
+
+// Provider is one entry of `providers`.
+type Provider struct {
+	Name string `yaml:"-"`
+	Pos  Pos    `yaml:"-"`
+
+	// Path is a chi pattern for what follows the provider's name; its variables can be used in Upstream. Default: `/*`.
+	Path Text `yaml:"path"`
+	// Upstream is the base URL, a template: what `*` of Path matched is appended to it.
+	Upstream Template `yaml:"upstream"`
+	// Routes are several paths, tried in order. Path and Upstream are the short form of one.
+	Routes []Route `yaml:"routes"`
+	// Usage names the rule sets that read the answers, general first, special last.
+	Usage TextList `yaml:"usage"`
+	// StreamUsage names the way to ask for usage in streams: `openai-chat`, or `off`.
+	StreamUsage Text `yaml:"stream_usage"`
+
+	Request  RequestRewrite  `yaml:"request"`
+	Response ResponseRewrite `yaml:"response"`
+	Timeouts Timeouts        `yaml:"timeouts"`
+}
+
+// Route is one path of a provider and where it leads.
+type Route struct {
+	Path     Text     `yaml:"path"`
+	Upstream Template `yaml:"upstream"`
+}
+
+// RequestRewrite says what a request is changed in on its way up.
+type RequestRewrite struct {
+	Headers RequestHeaders `yaml:"headers"`
+	Query   QueryRewrite   `yaml:"query"`
+}
+
+// RequestHeaders are changes to the request's header: remove first, then default, then set.
+type RequestHeaders struct {
+	Set     map[string]Template `yaml:"set"`     // in place of what the client sent
+	Default map[string]Template `yaml:"default"` // only where the client sent none
+	Remove  TextList            `yaml:"remove"`  // names, `*` matches any run of characters
+}
+
+// QueryRewrite is changes to the query: remove, then set. What is not named keeps its place and spelling.
+type QueryRewrite struct {
+	Set    map[string]Template `yaml:"set"`
+	Remove TextList            `yaml:"remove"`
+}
+
+// ResponseRewrite says what an answer is changed in on its way down.
+type ResponseRewrite struct {
+	Headers ResponseHeaders `yaml:"headers"`
+}
+
+// ResponseHeaders are changes to the answer's header: remove, then set.
+type ResponseHeaders struct {
+	Set    map[string]Template `yaml:"set"`
+	Remove TextList            `yaml:"remove"`
+}
+
+// Timeouts bound the phases of an exchange. None is shorter by default than the official SDKs' own. 0s turns one off.
+type Timeouts struct {
+	Connect        Duration `yaml:"connect"`         // dial and TLS handshake; default 10s
+	ResponseHeader Duration `yaml:"response_header"` // from the request's last byte to the answer's header; default 15m
+	Idle           Duration `yaml:"idle"`            // between two reads of the answer; default 15m
+	Total          Duration `yaml:"total"`           // of the whole exchange; default 0s, which is off
+	Write          Duration `yaml:"write"`           // one write to the client; default 5m
+	IdleConnection Duration `yaml:"idle_connection"` // how long an unused upstream connection is kept; default 30s
+}
+
+// Duration is a time with its unit, as in `30s`, `15m` or `1h30m`. Set tells 0s from nothing at all.
+type Duration struct {
+	time.Duration
+	Set bool
+}
+
+// Or is the duration, or d where the file gives none.
+func (x Duration) Or(d time.Duration) time.Duration {
+	if x.Set {
+		return x.Duration
+	}
+	return d
+}
+
+// TextList is a list of texts; the file may give a single one without brackets.
+type TextList []Text
+
+// FieldGroup is a named group of usage fields: field name to expression.
+type FieldGroup map[string]Text
+
+// RuleSet is one entry of `usage`: rules from top to bottom.
+type RuleSet []Rule
+
+// Rule says when usage is read from an answer, where it stands, and what it means.
+type Rule struct {
+	Pos  Pos    `yaml:"-"`
+	YAML string `yaml:"-"` // path of the rule in the file, as in usage.openai[0]
+
+	When     Text       `yaml:"when"`     // expression: does the rule apply to this exchange
+	Where    Text       `yaml:"where"`    // expression: does it apply to this event
+	From     TextList   `yaml:"from"`     // gjson paths: the first that is a non-empty object, or an array of them
+	Fields   FieldGroup `yaml:"fields"`   // field: expression
+	With     Text       `yaml:"with"`     // a group of the file's `fields`, laid under Fields
+	Merge    Text       `yaml:"merge"`    // `overlay` (default), `sum` or `max`
+	Format   Text       `yaml:"format"`   // the framing, where the content type lies: `json`, `sse`, `ndjson`
+	Parts    Text       `yaml:"parts"`    // gjson path of an array whose elements are priced each on its own
+	End      Text       `yaml:"end"`      // expression: is this the terminal event
+	Consumes *bool      `yaml:"consumes"` // false: answers that count nothing
+}

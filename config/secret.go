@@ -1,0 +1,24 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Secret is a value that came from the environment or a mounted file. It cannot be printed: every way of formatting,
+// logging or encoding it yields a mask. Only Reveal gives the value, and only to what sends it.
+type Secret struct{ value string }
+
+const mask = "***"
+
+// NewSecret hides a value.
+func NewSecret(value string) Secret { return Secret{value: value} }
+
+// Reveal is the value itself.
+func (s Secret) Reveal() string { return s.value }
+
+func (s Secret) String() string               { return mask }
+func (s Secret) GoString() string             { return mask }
+func (s Secret) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(mask)) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(mask) }

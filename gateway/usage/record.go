@@ -1,0 +1,62 @@
+package usage
+
+import "time"
+
+// End says how an attempt ended.
+type End string
+
+// The ends. The order is from good to bad.
+const (
+	EndComplete          End = "complete"
+	EndClientClosedAfter End = "client_closed_after_end" // the client left when the terminal event had passed
+	EndClientClosed      End = "client_closed"
+	EndUpstreamTruncated End = "upstream_truncated" // the answer broke off, or ended without its terminal event
+	EndUpstreamError     End = "upstream_error"     // the upstream broke the protocol before it answered
+	EndConnectError      End = "connect_error"
+	EndTimeoutConnect    End = "timeout_connect"
+	EndTimeoutHeader     End = "timeout_header"
+	EndTimeoutIdle       End = "timeout_idle"
+	EndTimeoutTotal      End = "timeout_total"
+	EndTimeoutWrite      End = "timeout_write"
+	EndRejected          End = "rejected" // by the gateway, before any attempt
+	EndShutdown          End = "shutdown"
+)
+
+// State says what the numbers of a record are worth.
+type State string
+
+// The states.
+const (
+	Reported   State = "reported"
+	Partial    State = "partial"    // some numbers, but the end was not seen or one is doubtful
+	Missing    State = "missing"    // a rule applied to a good answer that ended without any number
+	Unreadable State = "unreadable" // the answer's coding or framing could not be read
+	None       State = "none"       // no rule, `consumes: false`, or an error answer without usage
+)
+
+// Record is the only account of an attempt to reach an upstream; access log, metrics, cost and store all read it.
+// A request that is refused before any attempt has one, with Attempt 0.
+type Record struct {
+	ID           string    // UUIDv7, one a record
+	RequestID    string    // UUIDv7, one an exchange; sent to the client as X-Windhover-Request-Id
+	Attempt      int       // from 1; 0 for a request refused before any
+	Final        bool      // the client got this attempt's answer
+	Time         time.Time // when the request arrived
+	Provider     string
+	Method       string
+	Path         string // without query, up to 2 KiB
+	RequestModel string // what the client asked for
+	Status       int    // what the client got
+	Stream       bool   // the answer was a stream of events
+	Resent       int    // how often net/http sent the request again by itself
+	End          End
+	UsageState   State
+	Usage        Usage
+	FirstByte    time.Duration // from Time to the answer's header; 0: there was none
+	Duration     time.Duration
+	BytesIn      int64 // of the request's body
+	BytesOut     int64 // of the answer's body
+	Events       int64
+	Revision     string // of the file that the exchange was served with
+	Error        string // the gateway's own error code, when it answered itself
+}
