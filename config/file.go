@@ -1,8 +1,6 @@
 // Package config says what the files say: bytes become plain data with positions, and every problem is found at once.
 package config
 
-import "time"
-
 // File is the providers file with everything laid over that it builds on (`extends`, `defaults`, fragments, references).
 // It is plain data: nothing in it is compiled, and nothing changes it after Load.
 type File struct {
@@ -80,20 +78,6 @@ type Timeouts struct {
 	Total          Duration `yaml:"total"`           // of the whole exchange; default 0s, which is off
 	Write          Duration `yaml:"write"`           // one write to the client; default 5m
 	IdleConnection Duration `yaml:"idle_connection"` // how long an unused upstream connection is kept; default 30s
-}
-
-// Duration is a time with its unit, as in `30s`, `15m` or `1h30m`. Set tells 0s from nothing at all.
-type Duration struct {
-	time.Duration
-	Set bool
-}
-
-// Or is the duration, or d where the file gives none.
-func (x Duration) Or(d time.Duration) time.Duration {
-	if x.Set {
-		return x.Duration
-	}
-	return d
 }
 
 // TextList is a list of texts; the file may give a single one without brackets.

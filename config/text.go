@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // Text is a string that remembers where it stands, so that what is found wrong with it later (a pattern, an expression, a name) can be reported there.
 type Text struct {
@@ -21,7 +24,7 @@ func (t Text) Problem(format string, args ...any) Problem {
 func (t Text) ProblemAt(offset int, format string, args ...any) Problem {
 	p := t.Problem(format, args...)
 	if t.Inset >= 0 {
-		p.Pos.Column += t.Inset + offset
+		p.Pos.Column += t.Inset + utf8.RuneCountInString(t.Value[:min(offset, len(t.Value))])
 	}
 	return p
 }
