@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Settings are what the process is told about itself; what it knows about providers stands in the providers file. They
+// hold for as long as the process runs. What each one means and looks like says SettingsTable.
+type Settings struct {
+	Listen       string
+	Admin        string // empty: no admin listener
+	AdminToken   Secret
+	AdminOpen    bool
+	Providers    string // empty: none was named
+	Records      string
+	Page         string
+	LogLevel     slog.Level
+	LogFormat    string
+	DrainTimeout time.Duration
+}
+
+// Setting is one row of SettingsTable.
+type Setting struct {
+	Name    string // of the flag; Env and Key are the same name elsewhere
+	Form    string // what a value looks like; empty: a switch
+	Default string
+	Help    string
+
+	set func(s *Settings, value string) error
+}
+
+// SettingsTable is every setting, and the only place that lists them: flags, environment variables, keys of windhover.yaml,
+// defaults, --help and README's table are all made from it.
+func SettingsTable() []Setting {
+	return []Setting{
+		{"config", "FILE", "", "settings file; without it, `windhover.yaml` in the working folder if there is one",
+			func(*Settings, string) error { return nil }},
+		{"listen", "ADDR", ":5501", "where clients find the gateway",
+			func(s *Settings, v string) error { return setAddress(&s.Listen, v) }},
+		{"admin", "ADDR|off", "127.0.0.1:5502", "where operators find it: metrics, reload, pprof",
+			func(s *Settings, v string) error { return setAdmin(&s.Admin, v) }},
+		{"admin-token", "TOKEN", "", "bearer token that the admin listener asks for; better written as `${file:PATH}`",
+			func(s *Settings, v string) error { s.AdminToken = NewSecret(v); return nil }},
+		{"admin-open", "", "false", "let an admin listener that others can reach do without a token",
+			func(s *Settings, v string) error { return setSwitch(&s.AdminOpen, v) }},
+		{"providers", "FILE|DIR|builtin", "", "providers file, or a folder of its fragments; without it, `providers.yaml` in the working folder if there is one, else the built-in file",
+			func(s *Settings, v string) error { s.Providers = v; return nil }},
+		{"records", "none|-|FILE", "-", "where each attempt's record goes as a line of JSON; `-` is standard output",
+			func(s *Settings, v string) error { s.Records = v; return nil }},
+		{"page", "full|names|off", "full", "what `/` shows: providers and their upstreams, only their names, or nothing",
+			func(s *Settings, v string) error { return setChoice(&s.Page, v, "full", "names", "off") }},
+		{"log-level", "debug|info|warn|error", "info", "the least that is logged on standard error",
+			func(s *Settings, v string) error { return setLevel(&s.LogLevel, v) }},
+		{"log-format", "text|json", "text", "how it is logged",
+			func(s *Settings, v string) error { return setChoice(&s.LogFormat, v, "text", "json") }},
+		{"drain-timeout", "DURATION", "10m", "how long open exchanges may go on after SIGTERM",
+			func(s *Settings, v string) error { return setDuration(&s.DrainTimeout, v) }},
+	}
+}
+
+// Env is the setting's environment variable.
+func (x Setting) Env() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(x.Name, "-", "_"))
+}
+
+// Key is the setting's key in windhover.yaml, or "" for the one that says where that file is.
+func (x Setting) Key() string {
+	if x.Name == configSetting {
+		return ""
+	}
+	return strings.ReplaceAll(x.Name, "-", "_")
+}
+
+// form is what a value looks like, of a switch too.
+func (x Setting) form() string {
+	if x.Form == "" {
+		return "true|false"
+	}
+	return x.Form
+}
+
+func setAddress(to *string, value string) error {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return fmt.Errorf("%s is no address; write HOST:PORT, or :PORT for every interface", quoted(value))
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return fmt.Errorf("port %s is no number from 0 to 65535", quoted(port))
+	}
+	*to = value
+	return nil
+}
+
+func setAdmin(to *string, value string) error {
+	if value == "off" {
+		*to = ""
+		return nil
+	}
+	return setAddress(to, value)
+}
+
+func setChoice(to *string, value string, choices ...string) error {
+	for _, c := range choices {
+		if c == value {
+			*to = value
+			return nil
+		}
+	}
+	return notOneOf(value, choices)
+}
+
+func setLevel(to *slog.Level, value string) error {
+	switch value {
+	case "debug":
+		*to = slog.LevelDebug
+	case "info":
+		*to = slog.LevelInfo
+	case "warn":
+		*to = slog.LevelWarn
+	case "error":
+		*to = slog.LevelError
+	default:
+		return notOneOf(value, []string{"debug", "info", "warn", "error"})
+	}
+	return nil
+}
+
+func setSwitch(to *bool, value string) error {
+	switch value {
+	case "true":
+		*to = true
+	case "false":
+		*to = false
+	default:
+		return notOneOf(value, []string{"true", "false"})
+	}
+	return nil
+}
+
+func setDuration(to *time.Duration, value string) error {
+	d, err := ParseDuration(value)
+	if err != nil {
+		return err
+	}
+	*to = d
+	return nil
+}
+
+func notOneOf(value string, choices []string) error {
+	if near := Nearest(value, choices); near != "" {
+		return fmt.Errorf("%s is none of %s; did you mean %s?", quoted(value), strings.Join(choices, ", "), near)
+	}
+	return fmt.Errorf("%s is none of %s", quoted(value), strings.Join(choices, ", "))
+}
