@@ -46,17 +46,56 @@ type Record struct {
 	Method       string
 	Path         string // without query, up to 2 KiB
 	RequestModel string // what the client asked for
-	Status       int    // what the client got
+	Status       int    // what the client got; 0: nothing
 	Stream       bool   // the answer was a stream of events
 	Resent       int    // how often net/http sent the request again by itself
 	End          End
 	UsageState   State
 	Usage        Usage
+	Parts        []Part        // of an answer that is priced in parts; see Part
+	Doubts       []string      // what cannot be in what the provider reported; see Result
 	FirstByte    time.Duration // from Time to the answer's header; 0: there was none
 	Duration     time.Duration
-	BytesIn      int64 // of the request's body
-	BytesOut     int64 // of the answer's body
-	Events       int64
+	BytesIn      int64  // of the request's body
+	BytesOut     int64  // of the answer's body
+	Events       int64  // of the answer
 	Revision     string // of the file that the exchange was served with
 	Error        string // the gateway's own error code, when it answered itself
+	RawUsage     []byte // the provider's own usage JSON, up to 8 KiB; it holds no prompt
+}
+
+// maxRequestPath is how much of a request's path is kept, in bytes.
+const maxRequestPath = 2 << 10
+
+// MarshalJSON is the record as one flat object, keys always in the same order: the line of the record log. Durations are
+// seconds, what is absent is left out.
+func (r *Record) MarshalJSON() ([]byte, error) {
+	o := newObject()
+	o.text("id", r.ID)
+	o.text("request_id", r.RequestID)
+	o.integer("attempt", int64(r.Attempt))
+	o.truth("final", r.Final)
+	o.text("time", r.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	o.text("provider", r.Provider)
+	o.text("method", clean(r.Method, maxText))
+	o.text("path", clean(r.Path, maxRequestPath))
+	o.text("request_model", clean(r.RequestModel, maxText))
+	o.text("model", r.Usage.Text(Model))
+	o.positive("status", r.Status)
+	o.truth("stream", r.Stream)
+	o.positive("resent", r.Resent)
+	o.text("end", string(r.End))
+	o.text("error", r.Error)
+	o.text("usage_state", string(r.UsageState))
+	r.Usage.write(o)
+	list(o, "parts", r.Parts)
+	list(o, "doubts", r.Doubts)
+	o.seconds("first_byte", r.FirstByte)
+	o.seconds("duration", r.Duration)
+	o.integer("bytes_in", r.BytesIn)
+	o.integer("bytes_out", r.BytesOut)
+	o.integer("events", r.Events)
+	o.text("revision", r.Revision)
+	o.embed("raw_usage", r.RawUsage)
+	return o.end(), nil
 }

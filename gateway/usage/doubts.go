@@ -1,0 +1,52 @@
+package usage
+
+// maxExact is 2^53: beyond it, JSON numbers lose digits on their way through most programs.
+const maxExact = 1 << 53
+
+// totalDoubt is the one doubt that does not make a record partial: which of three numbers is wrong cannot be known.
+const totalDoubt = "total_tokens is not input_tokens + output_tokens"
+
+// doubts says what cannot be in these numbers, each in a short fixed text. The numbers stay as the provider gave them:
+// only cost and sums take an impossible one as 0, or a part as no more than its total.
+func doubts(u *Usage) []string {
+	var found []string
+	for f := range numberFields {
+		v := u.numbers[f]
+		if !v.there() {
+			continue
+		}
+		if problem := impossible(f, v); problem != "" {
+			found = append(found, f.String()+problem)
+			continue
+		}
+		whole, isPart := f.total()
+		if total := u.numbers[whole]; isPart && total.there() && compare(v, total) > 0 {
+			found = append(found, f.String()+" is above "+whole.String())
+		}
+	}
+	if !addsUp(u) {
+		found = append(found, totalDoubt)
+	}
+	return found
+}
+
+func impossible(f Field, v value) string {
+	switch {
+	case v.float() < 0:
+		return " is negative"
+	case v.float() > maxExact:
+		return " is above 2^53"
+	case f.whole() && v.kind == decimal:
+		return " is not a whole number"
+	}
+	return ""
+}
+
+// addsUp compares the provider's total with what it should be the total of. Embeddings have no output, and that is no doubt.
+func addsUp(u *Usage) bool {
+	total, input := u.numbers[TotalTokens], u.numbers[InputTokens]
+	if !total.there() || !input.there() {
+		return true
+	}
+	return compare(total, addThere(input, u.numbers[OutputTokens])) == 0
+}

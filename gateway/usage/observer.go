@@ -1,0 +1,246 @@
+package usage
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"windhover/gateway/stream"
+)
+
+// Observer reads one answer as it passes. It runs in the copy's own goroutine, keeps a bounded part of what it sees, and
+// cannot fail the copy: its own bugs end in Result.Fault. A nil Observer is one that has no rule to apply.
+type Observer struct {
+	plan     *plan
+	exchange Exchange
+	scope    scope
+	body     func(p []byte) // where written bytes go first; nil: the answer's form is none that holds usage
+	decoder  stream.Decoder
+	content  *stream.Content // nil: the body is not encoded
+	format   stream.Format
+
+	found   []value // what the rules gathered, by slot
+	last    lastEvent
+	raw     []byte // what `from` chose last
+	rawRule int    // which rule chose it
+	parts   []Part
+	events  int64
+	garbled int   // events that might have held numbers but are no JSON
+	err     error // the coding could not be read
+	fault   error
+}
+
+// lastEvent is a copy of the newest event, for `end`.
+type lastEvent struct {
+	name string
+	data []byte
+}
+
+// Observe begins to read an answer whose header has arrived. It is nil if no rule applies.
+func (r *Rules) Observe(x Exchange) (o *Observer) {
+	if r == nil {
+		return nil
+	}
+	plan := r.plan(r.match(&x))
+	if plan == nil {
+		return nil
+	}
+	o = &Observer{plan: plan, exchange: x, found: make([]value, plan.slots), rawRule: len(plan.rules)}
+	o.scope.exchange = &o.exchange
+	o.open()
+	return o
+}
+
+// open chooses the framing: by the rule that names one, or else by the content type alone.
+func (o *Observer) open() {
+	format, readable := stream.FormatOf(o.exchange.Header.Get("Content-Type"))
+	switch {
+	case o.plan.format != nil:
+		format, readable = *o.plan.format, true
+	case o.exchange.Status == 101:
+		format, readable = stream.NDJSON, true
+	}
+	if !readable {
+		return
+	}
+	o.format = format
+	o.decoder = stream.New(format, o.event, stream.Options{Project: o.plan.project})
+	o.body = o.decoder.Write
+	if encodings := contentEncodings(o.exchange.Header); len(encodings) > 0 {
+		o.content, o.err = stream.NewContent(encodings, o.decoder.Write, stream.ContentOptions{})
+		if o.err != nil {
+			o.body = nil
+			return
+		}
+		o.body = o.content.Write
+	}
+}
+
+// contentEncodings are the codings of the body, in the order in which they were applied (RFC 9110, section 8.4).
+func contentEncodings(h map[string][]string) []string {
+	var found []string
+	for _, line := range h["Content-Encoding"] {
+		for _, coding := range strings.Split(line, ",") {
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding != "" && coding != "identity" {
+				found = append(found, coding)
+			}
+		}
+	}
+	return found
+}
+
+// Write takes the next piece of the body, as the provider sent it. It does not keep p.
+func (o *Observer) Write(p []byte) {
+	if o == nil || o.body == nil || o.fault != nil {
+		return
+	}
+	defer o.recover()
+	o.body(p)
+}
+
+// recover keeps a bug of ours away from the copy.
+func (o *Observer) recover() {
+	if x := recover(); x != nil {
+		o.fault = fmt.Errorf("observe answer: %v", x)
+	}
+}
+
+// event takes one event of the body. It runs for every event of every stream, so most must end at the gate.
+func (o *Observer) event(e stream.Event) {
+	o.events++
+	if o.plan.end != nil && o.format.Stream() {
+		o.last.name = e.Name
+		o.last.data = append(o.last.data[:0], e.Data...)
+	}
+	if !o.plan.gate.passes(e.Data, o.found) {
+		return
+	}
+	if !gjson.ValidBytes(e.Data) {
+		o.garbled++
+		return
+	}
+	document := view(skipSpace(e.Data))
+	s := &o.scope
+	s.name, s.data, s.document = e.Name, document, document
+	for i := range o.plan.rules {
+		o.apply(i, document)
+	}
+	s.name, s.data, s.document, s.json = "", "", "", "" // the decoder takes its bytes back
+}
+
+// apply reads one rule's fields from an event.
+func (o *Observer) apply(i int, document string) {
+	r, s := &o.plan.rules[i], &o.scope
+	s.json = document
+	if r.where != nil && !r.where.eval(s).truth() {
+		return
+	}
+	chosen := r.chosen(document)
+	switch {
+	case chosen.IsObject():
+		o.readObject(r, chosen.Raw)
+	case chosen.IsArray() && len(r.from) > 0:
+		o.readArray(r, chosen)
+	default:
+		return
+	}
+	if len(r.from) > 0 {
+		o.keepRaw(i, chosen.Raw)
+	}
+	if r.parts != nil {
+		o.readParts(r, chosen.Raw)
+	}
+}
+
+func (o *Observer) readObject(r *planned, json string) {
+	for i := range r.fields {
+		if v := o.read(r, i, json); v.there() {
+			o.gather(r, i, v)
+		}
+	}
+}
+
+// readArray reads each element alone; within the event they add up, whatever the merge of events is.
+func (o *Observer) readArray(r *planned, elements gjson.Result) {
+	for i, f := range r.fields {
+		var total value
+		elements.ForEach(func(_, element gjson.Result) bool {
+			if v := o.read(r, i, element.Raw); v.there() {
+				total = sum.join(f.field, total, v)
+			}
+			return true
+		})
+		if total.there() {
+			o.gather(r, i, total)
+		}
+	}
+}
+
+// read is a field's value in a piece of JSON; nothing unless a path that the field asked for was there.
+func (o *Observer) read(r *planned, i int, json string) value {
+	f := &r.fields[i]
+	if !f.field.Number() && o.found[r.first+i].there() {
+		return value{} // the first text stays
+	}
+	s := &o.scope
+	s.json, s.found = json, false
+	v := f.eval(s)
+	if !s.found {
+		return value{}
+	}
+	return shapeFor(f.field, v)
+}
+
+// gather lays a value over what the rule found in earlier events.
+func (o *Observer) gather(r *planned, i int, v value) {
+	field, slot := r.fields[i].field, &o.found[r.first+i]
+	if v.kind == text {
+		v = ofText(clean(v.s, maxText)) // the event's bytes are lent
+	}
+	*slot = r.merge.join(field, *slot, v)
+}
+
+// maxRaw bounds what is kept of the provider's own usage JSON, in bytes.
+const maxRaw = 8 << 10
+
+// keepRaw keeps what `from` chose. Where several rules choose something, the most general one's is the provider's usage
+// object; the others look into it, or beside it.
+func (o *Observer) keepRaw(i int, json string) {
+	if i > o.rawRule {
+		return
+	}
+	o.rawRule = i
+	o.raw = o.raw[:0]
+	if len(json) <= maxRaw {
+		o.raw = append(o.raw, json...)
+	}
+}
+
+// maxParts bounds the parts of one answer.
+const maxParts = 256
+
+// readParts reads each element of the rule's `parts` by the rule's own fields; the newest list is the whole one.
+func (o *Observer) readParts(r *planned, json string) {
+	elements := gjson.Get(json, r.parts.text)
+	if !holdsObject(elements) {
+		return
+	}
+	o.parts = nil
+	elements.ForEach(func(_, element gjson.Result) bool {
+		o.parts = append(o.parts, Part{o.part(r, element.Raw)})
+		return len(o.parts) < maxParts
+	})
+}
+
+func (o *Observer) part(r *planned, json string) Usage {
+	var u Usage
+	for _, f := range r.fields {
+		o.scope.json, o.scope.found = json, false
+		if v := f.eval(&o.scope); o.scope.found {
+			u.set(f.field, v)
+		}
+	}
+	return u
+}

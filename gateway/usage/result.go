@@ -1,0 +1,153 @@
+package usage
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/tidwall/gjson"
+)
+
+// Result is what an answer reported.
+type Result struct {
+	Usage  Usage
+	State  State
+	Parts  []Part // of an answer that is priced in parts
+	Events int64  // in the body
+	Stream bool   // the body was a stream of events
+	// Ended says that the answer is whole: its terminal event was there, or, where no rule tells what that is, it ended cleanly.
+	Ended bool
+	// Doubts name what cannot be in the numbers, in fixed words: `output_tokens is negative`. The numbers are the provider's own all the same.
+	Doubts []string
+	// RawUsage is the provider's own usage JSON, up to 8 KiB; it holds no prompt.
+	RawUsage []byte
+	// Fault is a bug of ours that ended the reading; nil otherwise.
+	Fault error
+}
+
+// unreadDoubt marks an answer of which a piece that could have held numbers was skipped.
+const unreadDoubt = "an event could not be read"
+
+// Close ends the reading. clean says that the body came to its own end: it did not break off, and nobody left early.
+func (o *Observer) Close(clean bool) Result {
+	if o == nil {
+		return Result{State: None}
+	}
+	o.finish()
+	res := Result{Events: o.events, Stream: o.format.Stream(), Parts: o.parts, Fault: o.fault}
+	if len(o.raw) > 0 {
+		res.RawUsage = bytes.Clone(o.raw)
+	}
+	func() {
+		defer o.recover()
+		res.Usage = o.usage()
+		res.Ended = o.ended(clean)
+	}()
+	res.Doubts = doubts(&res.Usage)
+	if o.unread(clean) {
+		res.Doubts = append(res.Doubts, unreadDoubt)
+	}
+	res.Fault = o.fault
+	res.State = o.state(&res, clean)
+	return res
+}
+
+// finish lets the decoders hand on what only the end could complete.
+func (o *Observer) finish() {
+	defer o.recover()
+	if o.content != nil {
+		o.content.Close()
+		o.err = o.content.Err()
+	}
+	if o.decoder != nil {
+		o.decoder.Close()
+	}
+}
+
+// usage lays the rules over one another: for each field the later rule that has a value wins, and in a rule what an
+// event said wins over its base.
+func (o *Observer) usage() Usage {
+	var u Usage
+	for i := range o.plan.rules {
+		r := &o.plan.rules[i]
+		for j, f := range r.fields {
+			v := o.found[r.first+j]
+			if !v.there() {
+				v = o.base(f)
+			}
+			u.set(f.field, v)
+		}
+	}
+	return u
+}
+
+// base is what a field is without any event: headers, path, request and constants.
+func (o *Observer) base(f reading) value {
+	o.scope = scope{exchange: &o.exchange}
+	return shapeFor(f.field, f.eval(&o.scope))
+}
+
+// ended asks the last event of a stream whether it was the terminal one, if a rule can tell; a single JSON body needs no
+// terminal event.
+func (o *Observer) ended(clean bool) bool {
+	if o.err != nil {
+		return false
+	}
+	if o.plan.end == nil || !o.format.Stream() {
+		return clean
+	}
+	data := view(o.last.data)
+	o.scope = scope{exchange: &o.exchange, name: o.last.name, data: data}
+	if gjson.Valid(data) {
+		o.scope.document, o.scope.json = data, data
+	}
+	return o.plan.end.eval(&o.scope).truth()
+}
+
+// unread reports whether something was skipped in a body that is there to its end.
+func (o *Observer) unread(clean bool) bool {
+	if !clean {
+		return false
+	}
+	return o.garbled > 0 || o.decoder != nil && o.decoder.Dropped() > 0
+}
+
+func (o *Observer) state(res *Result, clean bool) State {
+	switch {
+	case !o.plan.consumes:
+		return None
+	case o.fault != nil:
+		return Unreadable
+	case res.Usage.HasNumbers():
+		if res.Ended && !serious(res.Doubts) {
+			return Reported
+		}
+		return Partial
+	case !o.plan.counts || !o.good():
+		return None
+	case o.err != nil || o.unread(clean):
+		return Unreadable
+	}
+	return Missing
+}
+
+// serious reports whether a doubt leaves a number in question.
+func serious(doubts []string) bool {
+	for _, d := range doubts {
+		if d != totalDoubt {
+			return true
+		}
+	}
+	return false
+}
+
+// good reports whether the answer is one that a provider would charge for.
+func (o *Observer) good() bool {
+	switch status := o.exchange.Status; {
+	case status == http.StatusSwitchingProtocols:
+		return true
+	case status == http.StatusNoContent, o.exchange.Method == http.MethodHead, o.exchange.Method == http.MethodOptions:
+		return false
+	default:
+		return status >= 200 && status < 300
+	}
+}

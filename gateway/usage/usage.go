@@ -1,0 +1,149 @@
+// Package usage reads from an answer what was used: rules are compiled at load, observe the body as it passes, and fill
+// the record.
+package usage
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Number is what a provider reported for a field: a whole number exactly, or a decimal. It is not checked and may be
+// impossible; Result.Doubts says so then.
+type Number struct{ v value }
+
+// Whole makes a Number of a whole one.
+func Whole(n int64) Number { return Number{ofInt(n)} }
+
+// Decimal makes a Number of a decimal. NaN and infinities become 0.
+func Decimal(f float64) Number {
+	v := ofFloat(f)
+	if !v.there() {
+		v = ofInt(0)
+	}
+	return Number{v}
+}
+
+// Int is the number, if it is whole and fits.
+func (n Number) Int() (int64, bool) { return n.v.n, n.v.kind == integer }
+
+// Float is the number as a decimal, exact up to 2^53.
+func (n Number) Float() float64 { return n.v.float() }
+
+// String is the number in digits, as it stands in JSON.
+func (n Number) String() string { return n.v.text() }
+
+// Usage is the numbers and texts that an answer reported. What it did not report is not there, which is not the same as
+// zero. The zero value holds nothing.
+type Usage struct {
+	numbers [numberFields]value
+	texts   [allFields - numberFields]string
+}
+
+// Number is the field's number, and whether one was reported.
+func (u *Usage) Number(f Field) (Number, bool) {
+	if !f.Number() {
+		return Number{}, false
+	}
+	return Number{u.numbers[f]}, u.numbers[f].there()
+}
+
+// Text is the field's text; empty if none was reported.
+func (u *Usage) Text(f Field) string {
+	if f.Number() || f >= allFields {
+		return ""
+	}
+	return u.texts[f-numberFields]
+}
+
+// SetNumber reports a number for a field that holds numbers.
+func (u *Usage) SetNumber(f Field, n Number) {
+	if f.Number() {
+		u.numbers[f] = n.v
+	}
+}
+
+// SetText reports a text for a field that holds text, cut to 256 bytes of valid UTF-8.
+func (u *Usage) SetText(f Field, s string) {
+	if !f.Number() && f < allFields {
+		u.texts[f-numberFields] = clean(s, maxText)
+	}
+}
+
+// set reports what a rule found, in the form that the field takes. A text in a number's place, or the reverse, is left
+// as it was unless it can be read as one.
+func (u *Usage) set(f Field, v value) {
+	if v = shapeFor(f, v); !v.there() {
+		return
+	}
+	if f.Number() {
+		u.numbers[f] = v
+		return
+	}
+	u.SetText(f, v.s)
+}
+
+// shapeFor is the value as the field holds it: a number, whole where the field counts and the value is, or a text.
+func shapeFor(f Field, v value) value {
+	if !f.Number() {
+		if s := v.text(); s != "" {
+			return ofText(s)
+		}
+		return value{}
+	}
+	v = v.number()
+	if f.whole() && v.kind == decimal && v.f == float64(int64(v.f)) && v.f < maxExact && v.f > -maxExact {
+		return ofInt(int64(v.f)) // 12.0, as Cohere writes it
+	}
+	return v
+}
+
+// HasNumbers reports whether any field holds a number.
+func (u *Usage) HasNumbers() bool {
+	for _, v := range u.numbers {
+		if v.there() {
+			return true
+		}
+	}
+	return false
+}
+
+// MarshalJSON is one flat object of the fields that were reported.
+func (u Usage) MarshalJSON() ([]byte, error) {
+	o := newObject()
+	o.text(Model.String(), u.Text(Model))
+	u.write(o)
+	return o.end(), nil
+}
+
+// write adds the fields to an object, but for the model, which records name in front.
+func (u *Usage) write(o *object) {
+	for f := range numberFields {
+		if u.numbers[f].there() {
+			o.raw(f.String(), u.numbers[f].text())
+		}
+	}
+	o.text(ServiceTier.String(), u.Text(ServiceTier))
+	o.text(ResponseID.String(), u.Text(ResponseID))
+}
+
+// maxText is how much is kept of a text that comes from outside, in bytes.
+const maxText = 256
+
+// clean is a text from outside, safe to keep: valid UTF-8, at most limit bytes, cut between two characters.
+func clean(s string, limit int) string {
+	s = strings.Clone(s[:min(len(s), limit+utf8.UTFMax)])
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// Part is one of several parts that an answer was made of, each priced on its own, as Anthropic's `usage.iterations`. A
+// part without a model was made by the answer's model.
+type Part struct {
+	Usage
+}
