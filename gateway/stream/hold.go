@@ -1,0 +1,92 @@
+package stream
+
+import "bytes"
+
+// hold gathers the data of one event: as it is up to the limit, beyond it through the projection, and without a
+// projection not at all. It is used again for the next event, and so are its buffers.
+type hold struct {
+	limit      int
+	projection *Projection // may be nil
+	projector  *Projector  // made when the first event grew too large
+
+	buf     []byte // what came so far, while it is below the limit
+	size    int    // how many bytes were written
+	large   bool   // size went over the limit
+	dropped int
+}
+
+func newHold(o Options) hold {
+	if o.Limit <= 0 {
+		o.Limit = DefaultLimit
+	}
+	return hold{limit: o.Limit, projection: o.Project}
+}
+
+// write takes the next piece of the event's data.
+func (h *hold) write(p []byte) {
+	h.size += len(p)
+	if !h.large && h.size <= h.limit {
+		h.buf = append(h.buf, p...)
+		return
+	}
+	if h.projection == nil {
+		h.large = true
+		return
+	}
+	if !h.large {
+		h.large = true
+		if h.projector == nil {
+			h.projector = h.projection.New()
+		}
+		h.projector.Write(h.buf)
+	}
+	h.projector.Write(p)
+}
+
+// fits tells whether p, as the whole data of an event, would be handed on as it is.
+func (h *hold) fits(p []byte) bool { return h.size == 0 && len(p) <= h.limit }
+
+// event is what write gathered, and whether it can be handed on; it is counted if not.
+func (h *hold) event() (e Event, ok bool) {
+	if !h.large {
+		return Event{Data: h.buf}, true
+	}
+	if h.projector == nil || !h.projector.Valid() || h.projector.Overflow() {
+		h.dropped++
+		return Event{}, false
+	}
+	return Event{Data: h.projector.Bytes(), Cut: true}, true
+}
+
+// reset forgets the event.
+func (h *hold) reset() {
+	if h.large && h.projector != nil {
+		h.projector.Reset()
+	}
+	h.buf, h.size, h.large = h.buf[:0], 0, false
+}
+
+// bom takes a UTF-8 byte order mark away from the start of a body. What only begins like one goes with it: it is no text.
+type bom struct {
+	seen int // how many of its bytes were there
+	past bool
+}
+
+func (b *bom) strip(p []byte) []byte {
+	const mark = "\xef\xbb\xbf"
+	for !b.past && len(p) > 0 {
+		if p[0] != mark[b.seen] {
+			b.past = true
+			break
+		}
+		p, b.seen = p[1:], b.seen+1
+		b.past = b.seen == len(mark)
+	}
+	return p
+}
+
+// blank tells whether p is nothing but JSON white space.
+func blank(p []byte) bool { return len(trimSpace(p)) == 0 }
+
+// trimSpace is p from its first byte that is not JSON white space.
+func trimSpace(p []byte) []byte { return bytes.TrimLeft(p, " \t\r\n") }
