@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,7 +23,7 @@ func (x Duration) Or(d time.Duration) time.Duration {
 // ParseDuration reads a time as the files write it: a number with its unit, never below zero. A bare number is an
 // error: Go would read 30 as 30 nanoseconds, and its reader meant seconds.
 func ParseDuration(s string) (time.Duration, error) {
-	if _, err := strconv.ParseFloat(s, 64); err == nil {
+	if s != "" && strings.Trim(s, "0123456789.") == "" {
 		return 0, fmt.Errorf("%s has no unit; write %ss", quoted(s), s)
 	}
 	d, err := time.ParseDuration(s)

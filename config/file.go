@@ -1,6 +1,30 @@
 // Package config says what the files say: bytes become plain data with positions, and every problem is found at once.
 package config
 
+// Document is the providers file as its author writes it; see File for what becomes of it.
+type Document struct {
+	// Version of the file's format: 1.
+	Version int `yaml:"version" jsonschema:"required,enum=1"`
+	// Extends is what the file starts from: `builtin`, or the path of another file, relative to this one. An entry of
+	// `providers`, `fields` or `usage` here replaces the one of that name there; `off` in its place removes it.
+	Extends Text `yaml:"extends"`
+	// Defaults are laid under every provider: maps key by key, lists add up.
+	Defaults Defaults `yaml:"defaults"`
+	// Providers by the name that comes first in the path of a request.
+	Providers map[string]Provider `yaml:"providers" form:"provider"`
+	// Fields are named groups of usage fields, shared by rules.
+	Fields map[string]FieldGroup `yaml:"fields"`
+	// Usage holds named sets of rules that say where an answer's usage stands.
+	Usage map[string]RuleSet `yaml:"usage"`
+}
+
+// Defaults are a provider's keys that can be given for all of them.
+type Defaults struct {
+	Request  RequestRewrite  `yaml:"request"`  // what is changed in every request
+	Response ResponseRewrite `yaml:"response"` // what is changed in every answer
+	Timeouts Timeouts        `yaml:"timeouts"` // bounds of every exchange
+}
+
 // File is the providers file with everything laid over that it builds on (`extends`, `defaults`, fragments, references).
 // It is plain data: nothing in it is compiled, and nothing changes it after Load.
 type File struct {
@@ -27,47 +51,47 @@ type Provider struct {
 	// Usage names the rule sets that read the answers, general first, special last.
 	Usage TextList `yaml:"usage"`
 	// StreamUsage names the way to ask for usage in streams: `openai-chat`, or `off`.
-	StreamUsage Text `yaml:"stream_usage"`
+	StreamUsage Text `yaml:"stream_usage" jsonschema:"enum=openai-chat,enum=off"`
 
-	Request  RequestRewrite  `yaml:"request"`
-	Response ResponseRewrite `yaml:"response"`
-	Timeouts Timeouts        `yaml:"timeouts"`
+	Request  RequestRewrite  `yaml:"request"`  // what is changed in a request on its way up
+	Response ResponseRewrite `yaml:"response"` // what is changed in an answer on its way down
+	Timeouts Timeouts        `yaml:"timeouts"` // bounds of the phases of an exchange
 }
 
 // Route is one path of a provider and where it leads.
 type Route struct {
-	Path     Text     `yaml:"path"`
-	Upstream Template `yaml:"upstream"`
+	Path     Text     `yaml:"path"`                           // chi pattern; default `/*`
+	Upstream Template `yaml:"upstream" jsonschema:"required"` // base URL, a template
 }
 
 // RequestRewrite says what a request is changed in on its way up.
 type RequestRewrite struct {
-	Headers RequestHeaders `yaml:"headers"`
-	Query   QueryRewrite   `yaml:"query"`
+	Headers RequestHeaders `yaml:"headers"` // remove, then default, then set
+	Query   QueryRewrite   `yaml:"query"`   // remove, then set
 }
 
 // RequestHeaders are changes to the request's header: remove first, then default, then set.
 type RequestHeaders struct {
-	Set     map[string]Template `yaml:"set"`     // in place of what the client sent
-	Default map[string]Template `yaml:"default"` // only where the client sent none
-	Remove  TextList            `yaml:"remove"`  // names, `*` matches any run of characters
+	Set     map[string]Template `yaml:"set" form:"header"`         // in place of what the client sent
+	Default map[string]Template `yaml:"default" form:"header"`     // only where the client sent none
+	Remove  TextList            `yaml:"remove" form:"header name"` // names; `*` matches any run of characters, `!` before a name takes it out of the defaults' list
 }
 
 // QueryRewrite is changes to the query: remove, then set. What is not named keeps its place and spelling.
 type QueryRewrite struct {
-	Set    map[string]Template `yaml:"set"`
-	Remove TextList            `yaml:"remove"`
+	Set    map[string]Template `yaml:"set" form:"query"` // in place of what the client sent
+	Remove TextList            `yaml:"remove"`           // names; `*` and `!` as for headers
 }
 
 // ResponseRewrite says what an answer is changed in on its way down.
 type ResponseRewrite struct {
-	Headers ResponseHeaders `yaml:"headers"`
+	Headers ResponseHeaders `yaml:"headers"` // remove, then set
 }
 
 // ResponseHeaders are changes to the answer's header: remove, then set.
 type ResponseHeaders struct {
-	Set    map[string]Template `yaml:"set"`
-	Remove TextList            `yaml:"remove"`
+	Set    map[string]Template `yaml:"set" form:"header"`         // in place of what the provider sent
+	Remove TextList            `yaml:"remove" form:"header name"` // names; `*` and `!` as for requests
 }
 
 // Timeouts bound the phases of an exchange. None is shorter by default than the official SDKs' own. 0s turns one off.
@@ -94,14 +118,14 @@ type Rule struct {
 	Pos  Pos    `yaml:"-"`
 	YAML string `yaml:"-"` // path of the rule in the file, as in usage.openai[0]
 
-	When     Text       `yaml:"when"`     // expression: does the rule apply to this exchange
-	Where    Text       `yaml:"where"`    // expression: does it apply to this event
-	From     TextList   `yaml:"from"`     // gjson paths: the first that is a non-empty object, or an array of them
-	Fields   FieldGroup `yaml:"fields"`   // field: expression
-	With     Text       `yaml:"with"`     // a group of the file's `fields`, laid under Fields
-	Merge    Text       `yaml:"merge"`    // `overlay` (default), `sum` or `max`
-	Format   Text       `yaml:"format"`   // the framing, where the content type lies: `json`, `sse`, `ndjson`
-	Parts    Text       `yaml:"parts"`    // gjson path of an array whose elements are priced each on its own
-	End      Text       `yaml:"end"`      // expression: is this the terminal event
-	Consumes *bool      `yaml:"consumes"` // false: answers that count nothing
+	When     Text       `yaml:"when" form:"expression"`                             // expression: does the rule apply to this exchange
+	Where    Text       `yaml:"where" form:"expression"`                            // expression: does it apply to this event
+	From     TextList   `yaml:"from"`                                               // gjson paths: the first that is a non-empty object, or an array of them
+	Fields   FieldGroup `yaml:"fields"`                                             // field: expression
+	With     Text       `yaml:"with"`                                               // a group of the file's `fields`, laid under Fields
+	Merge    Text       `yaml:"merge" jsonschema:"enum=overlay,enum=sum,enum=max"`  // `overlay` (default), `sum` or `max`
+	Format   Text       `yaml:"format" jsonschema:"enum=json,enum=sse,enum=ndjson"` // the framing, where the content type lies: `json`, `sse`, `ndjson`
+	Parts    Text       `yaml:"parts"`                                              // gjson path of an array whose elements are priced each on its own
+	End      Text       `yaml:"end" form:"expression"`                              // expression: is this the terminal event
+	Consumes *bool      `yaml:"consumes"`                                           // false: answers that count nothing
 }

@@ -7,7 +7,10 @@ import (
 
 // Secret is a value that came from the environment or a mounted file. It cannot be printed: every way of formatting,
 // logging or encoding it yields a mask. Only Reveal gives the value, and only to what sends it.
-type Secret struct{ value string }
+type Secret struct {
+	value   string
+	missing bool
+}
 
 const mask = "***"
 
@@ -16,6 +19,10 @@ func NewSecret(value string) Secret { return Secret{value: value} }
 
 // Reveal is the value itself.
 func (s Secret) Reveal() string { return s.value }
+
+// Missing reports whether the value is not known because the file was loaded without its secrets (Options.NoSecrets).
+// Reveal is empty then, and nothing can be concluded from that.
+func (s Secret) Missing() bool { return s.missing }
 
 func (s Secret) String() string               { return mask }
 func (s Secret) GoString() string             { return mask }

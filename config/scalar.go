@@ -1,0 +1,165 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// text is a scalar that is text. ok is false where there was a problem.
+func (d *decoder) text(n *node, f field) (text Text, ok bool) {
+	if !d.isText(n, f) {
+		return Text{}, false
+	}
+	text = n.asText()
+	if n.text == "" {
+		d.reject(n, "the text is empty; write a value or remove the key")
+		return Text{}, false
+	}
+	if at := findReference(n.text); at >= 0 {
+		d.add(text.ProblemAt(at, "a reference cannot stand here; only upstream and the values of headers and of the query may hold one"))
+		return Text{}, false
+	}
+	return text, d.inForm(n, f)
+}
+
+// isText reports whether a node is text, and says how to write it where it is something else.
+func (d *decoder) isText(n *node, f field) bool {
+	switch n.kind {
+	case textKind:
+		if len(n.text) > maxText {
+			d.reject(n, "a text of %d bytes is too long; at most %d are allowed", len(n.text), maxText)
+			return false
+		}
+		return true
+	case numberKind, truthKind, dateKind:
+		d.reject(n, "%s is %s to YAML; put quotes around it: '%s'", quoted(n.text), n.kind.noun(), n.text)
+	case mappingKind, listKind:
+		d.rejectBrackets(n, f)
+	default:
+		d.wrongKind(n, "text")
+	}
+	return false
+}
+
+// rejectBrackets is about a list or mapping where text belongs: in brackets it is most likely a template or an expression.
+func (d *decoder) rejectBrackets(n *node, f field) {
+	switch {
+	case n.flow && n.kind == mappingKind:
+		d.reject(n, "put single quotes around this expression: it starts with {")
+	case n.flow && f.form == "expression":
+		d.reject(n, "put single quotes around this expression: it starts with [")
+	default:
+		d.wrongKind(n, "text")
+	}
+}
+
+// inForm checks a text against the tags of its field.
+func (d *decoder) inForm(n *node, f field) bool {
+	if f.form == "expression" {
+		return d.isExpression(n)
+	}
+	if f.form == "header name" && !d.isHeaderPattern(n) {
+		return false
+	}
+	if f.enum != nil && !slices.Contains(f.enum, n.text) {
+		d.reject(n, "%s", unknown("value", n.text, f.enum))
+		return false
+	}
+	return true
+}
+
+// isExpression checks what can be seen of an expression without compiling it. YAML ends an unquoted text at ` #` without
+// a word, so a comment there may be half of the expression.
+func (d *decoder) isExpression(n *node) bool {
+	switch {
+	case n.plain && n.comment:
+		d.reject(n, "a comment behind an expression cuts it: put single quotes around it or move the comment")
+	case len(n.text) > maxExpression:
+		d.reject(n, "an expression of %d bytes is too long; at most %d are allowed", len(n.text), maxExpression)
+	default:
+		return true
+	}
+	return false
+}
+
+// textList is a list of texts, or a single one.
+func (d *decoder) textList(n *node, f field) TextList {
+	switch n.kind {
+	case listKind:
+	case mappingKind, nothingKind, brokenKind:
+		d.wrongKind(n, "a text or a list of texts")
+		return nil
+	default:
+		if text, ok := d.text(n, f); ok {
+			return TextList{text}
+		}
+		return nil
+	}
+	var list TextList
+	for _, item := range n.items {
+		if text, ok := d.text(item, f); ok {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// fieldGroup is usage fields by name, each an expression.
+func (d *decoder) fieldGroup(n *node) FieldGroup {
+	if !d.isMapping(n, "a mapping of fields to expressions") {
+		return nil
+	}
+	group := make(FieldGroup, len(n.entries))
+	for _, e := range n.entries {
+		if text, ok := d.text(e.value, field{form: "expression"}); ok {
+			group[e.key] = text
+		}
+	}
+	return group
+}
+
+func (d *decoder) duration(n *node) Duration {
+	switch n.kind {
+	case textKind, numberKind:
+	case listKind, mappingKind, nothingKind, brokenKind:
+		d.wrongKind(n, "a duration such as 30s")
+		return Duration{}
+	default:
+		d.reject(n, "%s is %s to YAML; write a duration such as 30s", quoted(n.text), n.kind.noun())
+		return Duration{}
+	}
+	x, err := ParseDuration(n.text)
+	if err != nil {
+		d.reject(n, "timeout %v", err)
+		return Duration{}
+	}
+	return Duration{Duration: x, Set: true}
+}
+
+func (d *decoder) truth(n *node) *bool {
+	if n.kind != truthKind {
+		d.wrongKind(n, "true or false")
+		return nil
+	}
+	x := strings.EqualFold(n.text, "true")
+	return &x
+}
+
+func (d *decoder) number(n *node, f field) int {
+	if n.kind != numberKind {
+		d.wrongKind(n, "the number "+strings.Join(f.enum, " or "))
+		return 0
+	}
+	if f.enum != nil && !slices.Contains(f.enum, n.text) {
+		d.reject(n, "%s %s is not known; write %s", f.key, quoted(n.text), strings.Join(f.enum, " or "))
+		return 0
+	}
+	x, err := strconv.Atoi(n.text)
+	if err != nil {
+		d.reject(n, "%s is no whole number", quoted(n.text))
+	}
+	return x
+}
+
+func (d *decoder) add(ps ...Problem) { d.problems = append(d.problems, ps...) }
