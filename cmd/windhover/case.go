@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"windhover/gateway"
+	"windhover/gateway/usage"
+)
+
+// The files of a recorded case.
+const (
+	requestFile  = "request.http"
+	responseFile = "response.http"
+	usageFile    = "usage.json"
+)
+
+// maxRequest is how much of a request's body the rules see, in bytes; the gateway keeps as much.
+const maxRequest = 64 << 10
+
+// findCases is every folder at or below dir that holds a recorded answer, in order.
+func findCases(dir string) ([]string, error) {
+	var cases []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !entry.IsDir() && entry.Name() == responseFile {
+			cases = append(cases, filepath.Dir(path))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find cases: %w", err)
+	}
+	return cases, nil
+}
+
+// providerOf is the name of the folder above a case.
+func providerOf(dir string) string {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		absolute = dir
+	}
+	return filepath.Base(filepath.Dir(absolute))
+}
+
+// replayCase reads a case's answer with the rules of a provider, and returns in which fields that differs from what is
+// expected. An error is a case that cannot be read.
+func replayCase(snapshot *gateway.Snapshot, provider, dir string) ([]difference, error) {
+	rules := snapshot.Rules(provider)
+	if rules == nil {
+		return nil, fmt.Errorf("the providers file has no provider %s; name one with --provider", provider)
+	}
+	expected, err := readExpected(filepath.Join(dir, usageFile))
+	if err != nil {
+		return nil, err
+	}
+	exchange, body, err := readExchange(snapshot, provider, dir)
+	if err != nil {
+		return nil, err
+	}
+	observer := rules.Observe(exchange)
+	observer.Write(body)
+	result := observer.Close(true)
+	return compareUsage(&result.Usage, expected), nil
+}
+
+// readExchange is a case as the rules see it, and the answer's body.
+func readExchange(snapshot *gateway.Snapshot, provider, dir string) (usage.Exchange, []byte, error) {
+	request, err := readMessage(filepath.Join(dir, requestFile))
+	if err != nil {
+		return usage.Exchange{}, nil, err
+	}
+	response, err := readMessage(filepath.Join(dir, responseFile))
+	if err != nil {
+		return usage.Exchange{}, nil, err
+	}
+	method, host, target, err := request.request()
+	if err != nil {
+		return usage.Exchange{}, nil, fmt.Errorf("%s: %w", requestFile, err)
+	}
+	status, err := response.status()
+	if err != nil {
+		return usage.Exchange{}, nil, fmt.Errorf("%s: %w", responseFile, err)
+	}
+	path, _, _ := strings.Cut(target, "?")
+	params, _ := snapshot.MatchUpstream(provider, host, path) // none where it was recorded at another host
+	return usage.Exchange{
+		Method:  method,
+		Path:    path,
+		Status:  status,
+		Header:  response.header,
+		Param:   func(name string) string { return params[name] },
+		Request: func() []byte { return request.body[:min(len(request.body), maxRequest)] },
+	}, response.body, nil
+}
+
+func readMessage(path string) (message, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return message{}, fmt.Errorf("read message: %w", err)
+	}
+	m, err := parseMessage(data)
+	if err != nil {
+		return message{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return m, nil
+}

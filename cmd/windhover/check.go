@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"windhover/config"
+)
+
+func (p program) checkCommand() *cobra.Command {
+	var noSecrets bool
+	cmd := &cobra.Command{
+		Use:   "check [FILE|DIR]",
+		Short: "Check a providers file and print every problem in it",
+		Long: "Check loads and compiles a providers file as serve would, and prints every problem as\n" +
+			"FILE:LINE:COL: path: message. Without FILE it is the one that serve would use.",
+		Example: "  windhover check\n  windhover check providers.yaml\n  windhover check --no-secrets providers.yaml   # where the secrets are not, as in CI",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			settings, err := p.settings(cmd)
+			if err != nil {
+				return err
+			}
+			options := p.loadOptions()
+			options.NoSecrets = noSecrets
+			return p.check(p.providersPath(firstOr(args, settings.Providers)), options)
+		},
+	}
+	config.AddFlags(cmd.Flags(), "config", "providers")
+	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "take every ${…} reference as set")
+	return cmd
+}
+
+func (p program) check(path string, options config.Options) error {
+	file, _, err := compile(path, options)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "%s: %s, %d providers, revision %s\n", nameOf(path), p.green("ok"), len(file.Providers), file.Revision)
+	return nil
+}
+
+func firstOr(args []string, otherwise string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return otherwise
+}
+
+// nameOf is a providers file as messages call it.
+func nameOf(path string) string {
+	if path == "" {
+		return builtinProviders
+	}
+	return path
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+
+	"windhover/config"
+	"windhover/gateway/usage"
+)
+
+// absent is how a report shows what is not there.
+const absent = "nothing"
+
+// difference is a field that is not what it should be.
+type difference struct {
+	field     usage.Field
+	got, want string
+}
+
+func (d difference) String() string {
+	return fmt.Sprintf("%s = %s, want %s", d.field, d.got, d.want)
+}
+
+// expected is what usage.json lists. A value is a text, a json.Number, or nil for a field that must not be there.
+type expected map[usage.Field]any
+
+func readExpected(path string) (expected, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read expected usage: %w", err)
+	}
+	e, err := parseExpected(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", usageFile, err)
+	}
+	return e, nil
+}
+
+func parseExpected(data []byte) (expected, error) {
+	var values map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&values); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("more follows after the object")
+	}
+	e := expected{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		field, ok := usage.ParseField(name)
+		if !ok {
+			return nil, unknownField(name)
+		}
+		if !fits(field, values[name]) {
+			return nil, fmt.Errorf("%s cannot be %v", name, values[name])
+		}
+		e[field] = values[name]
+	}
+	return e, nil
+}
+
+func unknownField(name string) error {
+	var known []string
+	for field := usage.Field(0); field <= usage.ResponseID; field++ {
+		known = append(known, field.String())
+	}
+	if near := config.Nearest(name, known); near != "" {
+		return fmt.Errorf("unknown field %s; did you mean %s?", name, near)
+	}
+	return fmt.Errorf("unknown field %s", name)
+}
+
+// fits reports whether a value of usage.json is of the field's kind.
+func fits(field usage.Field, value any) bool {
+	switch value.(type) {
+	case nil:
+		return true
+	case json.Number:
+		return field.Number()
+	case string:
+		return !field.Number()
+	}
+	return false
+}
+
+// counted are the fields that must not be there unless they are listed: a number too many is as wrong as one too few.
+func counted(f usage.Field) bool {
+	switch f {
+	case usage.InputTokens, usage.OutputTokens, usage.CacheReadTokens, usage.CacheWriteTokens, usage.ReasoningTokens,
+		usage.InputAudioTokens, usage.OutputAudioTokens:
+		return true
+	}
+	return false
+}
+
+// compareUsage is every field that differs, in the order of the fields. What is listed must match, and a listed 0 may be
+// absent; of what is not listed only the counts of tokens must be absent or 0.
+func compareUsage(got *usage.Usage, want expected) []difference {
+	var differences []difference
+	for field := usage.Field(0); field <= usage.ResponseID; field++ {
+		value, listed := want[field]
+		if !listed && !counted(field) {
+			continue
+		}
+		if have := reported(got, field); !same(have, value) {
+			differences = append(differences, difference{field, show(have), show(value)})
+		}
+	}
+	return differences
+}
+
+// reported is a field as usage.json would list it.
+func reported(u *usage.Usage, field usage.Field) any {
+	if n, ok := u.Number(field); ok {
+		return json.Number(n.String())
+	}
+	if s := u.Text(field); s != "" {
+		return s
+	}
+	return nil
+}
+
+func same(got, want any) bool {
+	if isZero(got) && isZero(want) || got == want {
+		return true
+	}
+	g, gotNumber := got.(json.Number)
+	w, wantNumber := want.(json.Number)
+	return gotNumber && wantNumber && sameNumber(string(g), string(w))
+}
+
+// isZero reports whether nothing was used: 0 and nothing are the same where usage is compared.
+func isZero(v any) bool {
+	n, ok := v.(json.Number)
+	if !ok {
+		return v == nil
+	}
+	f, err := n.Float64()
+	return err == nil && f == 0
+}
+
+// sameNumber compares whole numbers exactly, and decimals but for what their spelling in binary adds.
+func sameNumber(got, want string) bool {
+	g, err1 := strconv.ParseInt(got, 10, 64)
+	w, err2 := strconv.ParseInt(want, 10, 64)
+	if err1 == nil && err2 == nil {
+		return g == w
+	}
+	x, err1 := strconv.ParseFloat(got, 64)
+	y, err2 := strconv.ParseFloat(want, 64)
+	return err1 == nil && err2 == nil && math.Abs(x-y) <= 1e-9*math.Max(math.Abs(x), math.Abs(y))
+}
+
+func show(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return absent
+	case string:
+		return strconv.Quote(v)
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"windhover"
+	"windhover/config"
+	"windhover/gateway"
+)
+
+const (
+	builtinProviders = "builtin"
+	providersFile    = "providers.yaml"
+)
+
+// providersPath is the providers file that the settings mean; empty: the built-in one.
+func (p program) providersPath(named string) string {
+	if named == builtinProviders {
+		return ""
+	}
+	if named != "" {
+		return named
+	}
+	path := filepath.Join(p.folder, providersFile)
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
+// loadOptions is how every command reads a providers file.
+func (p program) loadOptions() config.Options {
+	return config.Options{Builtin: windhover.Providers, LookupEnv: p.lookupEnv}
+}
+
+func (p program) lookupEnv(name string) (string, bool) {
+	for _, entry := range p.environ {
+		if n, value, ok := strings.Cut(entry, "="); ok && n == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// compile loads and compiles a providers file as serve does. Its error holds the problems of both.
+func compile(path string, o config.Options) (*config.File, *gateway.Snapshot, error) {
+	file, err := config.Load(path, o)
+	if file == nil {
+		return nil, nil, err
+	}
+	snapshot, meaning := gateway.Compile(file)
+	return file, snapshot, joinProblems(err, meaning)
+}
+
+// joinProblems is the problems of both errors, sorted as one; any other error comes first and alone.
+func joinProblems(errs ...error) error {
+	var all config.Problems
+	for _, err := range errs {
+		var problems config.Problems
+		switch {
+		case errors.As(err, &problems):
+			all = append(all, problems...)
+		case err != nil:
+			return err
+		}
+	}
+	return all.Err()
+}

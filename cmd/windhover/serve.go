@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"windhover/config"
+	"windhover/gateway"
+)
+
+// lastBytes is how long a connection may take to send its client what the gateway has already written.
+const lastBytes = 5 * time.Second
+
+func (p program) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: "It runs without any configuration: clients replace the provider's host by the gateway's address and put the\n" +
+			"provider's name first in the path. Every setting is a flag, a WINDHOVER_ variable (--log-level is\n" +
+			"WINDHOVER_LOG_LEVEL) or a key of windhover.yaml (log_level), in this order of precedence.",
+		Example: "  windhover\n  windhover serve --listen :8080 --providers providers.yaml\n  windhover serve --records none --log-format json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := p.settings(cmd)
+			if err != nil {
+				return err
+			}
+			return p.serve(cmd.Context(), settings)
+		},
+	}
+	config.AddFlags(cmd.Flags())
+	return cmd
+}
+
+// serve runs the gateway until ctx ends or a signal says so, and then until its exchanges have ended.
+func (p program) serve(ctx context.Context, s config.Settings) error {
+	if err := checkAdmin(s.Admin, s.AdminToken.Reveal() != "", s.AdminOpen); err != nil {
+		return usageError{err}
+	}
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe behind stdout or stderr would end the process at the next write
+	logs := newLogWriter(p.stderr)
+	defer logs.Close()
+	logger := newLogger(logs, s)
+
+	records, err := openRecords(s.Records, p.stdout, logger)
+	if err != nil {
+		return err
+	}
+	defer records.Close()
+
+	path := p.providersPath(s.Providers)
+	loaded := digestOf(path)
+	g, err := p.newGateway(path, s, records, logger)
+	if err != nil {
+		return err
+	}
+	listener, err := listenPublic(ctx, s.Listen)
+	if err != nil {
+		return err
+	}
+	logger.Info("the gateway is listening", "address", listener.Addr().String(), "file", nameOf(path),
+		"providers", len(g.Providers()), "revision", g.Revision())
+
+	stopped, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	group.Go(func() { watchProviders(background, g, loaded, logger) })
+	group.Go(func() { reloadOnHangup(background, g, records) })
+	if s.Admin != "" {
+		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken}), logger)
+		group.Go(func() { serveAdmin(background, s.Admin, admin, logger) })
+	}
+
+	server := newServer(g, logger)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-stopped.Done():
+	}
+	drain(context.WithoutCancel(ctx), stop, server, g, s.DrainTimeout, logger)
+	return nil
+}
+
+// digestOf is the digest of a providers file before it is loaded. If it names further files, the watcher finds a
+// difference and has it loaded once more.
+func digestOf(path string) string {
+	if path == "" {
+		return config.Digest(nil) // the built-in file never changes
+	}
+	return config.Digest([]string{path})
+}
+
+// newGateway loads the file as it is now; every problem in it is fatal at this point.
+func (p program) newGateway(path string, s config.Settings, records *recordWriter, logger *slog.Logger) (*gateway.Gateway, error) {
+	load := func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
+	file, err := load()
+	if err != nil && file != nil {
+		_, meaning := gateway.Compile(file)
+		err = joinProblems(err, meaning)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return gateway.New(file, gateway.Options{
+		Logger: logger,
+		Sink:   records.Write,
+		Page:   gateway.Page(s.Page),
+		Load:   load,
+	})
+}
+
+// watchProviders reloads when a file changed. Reload says itself what came of it.
+func watchProviders(ctx context.Context, g *gateway.Gateway, loaded string, logger *slog.Logger) {
+	w := config.Watcher{
+		Paths:   g.Paths,
+		Changed: func() { _ = g.Reload() },
+		Loaded:  loaded,
+		Logger:  logger,
+	}
+	w.Run(ctx)
+}
+
+// reloadOnHangup does on SIGHUP what it stands for in servers: read the file again, and go on in a new records file.
+func reloadOnHangup(ctx context.Context, g *gateway.Gateway, records *recordWriter) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			records.Reopen()
+			_ = g.Reload()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// drain lets open exchanges finish: readiness off, no new connections, up to timeout or a second signal; what is still
+// open then ends as `shutdown`. A third signal kills the process.
+func drain(ctx context.Context, stop func(), server *http.Server, g *gateway.Gateway, timeout time.Duration, logger *slog.Logger) {
+	ctx, stopAgain := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stopAgain()
+	stop()
+	logger.Info("shutting down; a second signal ends open exchanges", "drain_timeout", timeout)
+	g.Drain()
+
+	closing, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	closed := make(chan error, 1)
+	go func() { closed <- server.Shutdown(closing) }()
+
+	drained, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	g.Shutdown(drained)
+
+	// An exchange counts as ended when all was written; the connection may still be sending it.
+	time.AfterFunc(lastBytes, cut)
+	if err := <-closed; err != nil {
+		logger.Warn("connections were cut that had not sent all", "error", errors.Join(err, server.Close()))
+	}
+	logger.Info("the gateway has stopped")
+}
