@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The sizes of copy buffers, in bytes. A stream of small events is read as it arrives and needs no more than the small
+// one, which keeps thousands of open streams cheap; what fills it gets the large one.
+const (
+	smallBuffer = 4 << 10
+	largeBuffer = 32 << 10
+)
+
+var (
+	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
+	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
+)
+
+// buffer is a copy buffer that is taken from a pool and given back.
+type buffer struct {
+	small *[smallBuffer]byte
+	large *[largeBuffer]byte
+}
+
+// takeBuffer is a buffer for an answer of that Content-Length; -1 if it is not known.
+func takeBuffer(length int64) buffer {
+	if length > smallBuffer {
+		return buffer{large: largeBuffers.Get().(*[largeBuffer]byte)}
+	}
+	return buffer{small: smallBuffers.Get().(*[smallBuffer]byte)}
+}
+
+func (b buffer) bytes() []byte {
+	if b.large != nil {
+		return b.large[:]
+	}
+	return b.small[:]
+}
+
+// fit is the buffer for the next read after one of n bytes.
+func (b buffer) fit(n int) buffer {
+	if b.large != nil || n < smallBuffer {
+		return b
+	}
+	b.give()
+	return buffer{large: largeBuffers.Get().(*[largeBuffer]byte)}
+}
+
+func (b buffer) give() {
+	if b.large != nil {
+		largeBuffers.Put(b.large)
+		return
+	}
+	smallBuffers.Put(b.small)
+}
+
+// idleTimer ends an exchange whose upstream sends nothing for too long.
+type idleTimer struct {
+	timer *time.Timer
+	limit time.Duration
+}
+
+func (x *exchange) startIdleTimer() idleTimer {
+	limit := x.provider.idle
+	if limit == 0 {
+		return idleTimer{}
+	}
+	return idleTimer{time.AfterFunc(limit, func() { x.cancel(errIdle) }), limit}
+}
+
+func (t idleTimer) reset() {
+	if t.timer != nil {
+		t.timer.Reset(t.limit)
+	}
+}
+
+func (t idleTimer) stop() {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}
+
+// headerDelay is how long an answer's header waits for the first bytes of the body, to go out with them in one packet.
+const headerDelay = time.Millisecond
+
+// headerFlush sends the header when the body does not follow at once.
+type headerFlush struct {
+	mu    sync.Mutex
+	done  bool
+	timer *time.Timer
+}
+
+func (x *exchange) flushHeaderSoon() *headerFlush {
+	f := new(headerFlush)
+	f.timer = time.AfterFunc(headerDelay, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if !f.done {
+			_ = x.client.Flush() // a client that is gone is noticed by the next write
+		}
+	})
+	return f
+}
+
+// stop leaves the writer to the caller alone.
+func (f *headerFlush) stop() {
+	if f.done {
+		return // written by the caller itself, so read without the lock
+	}
+	f.timer.Stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = true
+}
+
+// announceTrailers names the trailers that the upstream has announced.
+func (x *exchange) announceTrailers(res *http.Response) {
+	x.trailers = len(res.Trailer)
+	for name := range res.Trailer {
+		x.w.Header().Add("Trailer", name)
+	}
+}
+
+// sendTrailers sends what stood behind the body, announced or not.
+func (x *exchange) sendTrailers(res *http.Response) {
+	prefix := ""
+	if len(res.Trailer) != x.trailers {
+		prefix = http.TrailerPrefix // lets net/http send names that it did not hear of before
+	}
+	for name, values := range res.Trailer {
+		x.w.Header()[prefix+name] = values
+	}
+}

@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"time"
+
+	"windhover/gateway/usage"
+)
+
+// forward is the story of an exchange, in wire order.
+func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
+	x := g.begin(w, r, t)
+	defer x.finish() // exactly once, whatever happens below
+
+	if refused := x.admit(t); refused != nil {
+		x.refuse(usage.EndRejected, refused)
+		return
+	}
+	out, refused := x.request(t)
+	if refused != nil {
+		x.refuse(usage.EndRejected, refused)
+		return
+	}
+	res, err := x.send(out)
+	if err != nil {
+		x.refuse(x.sendFailure(err))
+		return
+	}
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		x.tunnel(res)
+		return
+	}
+	x.answer(res)
+	x.copy(res)
+}
+
+// admit finds the provider and its route, and decodes the path variables.
+func (x *exchange) admit(t target) (refused *failure) {
+	name, rest := t.first()
+	x.provider, x.match, refused = x.snapshot.match(name, rest)
+	if x.provider != nil {
+		x.record.Provider = x.provider.name
+	}
+	if refused != nil {
+		return refused
+	}
+	if climbs(rest) {
+		return badRequest("bad_target", "the path holds a segment . or .., which could lead elsewhere than it says")
+	}
+	return x.match.scope.decode()
+}
+
+// request is what goes upstream: the client's request, with the host template and the header rewrite applied.
+func (x *exchange) request(t target) (*http.Request, *failure) {
+	u, refused := x.address(t)
+	if refused != nil {
+		return nil, refused
+	}
+	header, err := x.provider.request.requestHeader(x.r.Header, &x.match.scope)
+	if err != nil {
+		return nil, badTemplate(err)
+	}
+	if upgrade := upgradeType(x.r.Header); upgrade != "" {
+		header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{upgrade}
+	}
+	out := (&http.Request{Method: x.r.Method, URL: u, Host: u.Host, Header: header}).
+		WithContext(httptrace.WithClientTrace(x.ctx, x.trace()))
+	return out, x.attachBody(out)
+}
+
+// address is the URL that the request goes to.
+func (x *exchange) address(t target) (*url.URL, *failure) {
+	scope := &x.match.scope
+	scope.header, scope.query = x.r.Header, t.query
+	host, path, refused := x.match.route.upstream.address(scope)
+	if refused != nil {
+		return nil, refused
+	}
+	x.path = path + x.match.rest
+	t, err := x.provider.request.query(t, scope)
+	if err != nil {
+		return nil, badTemplate(err)
+	}
+	u := &url.URL{Scheme: x.match.route.upstream.scheme, Host: host}
+	if !setTarget(u, x.path, t) {
+		return nil, badRequest("bad_target", "the path begins with // and holds characters that cannot be sent unchanged")
+	}
+	return u, nil
+}
+
+func badTemplate(err error) *failure {
+	return badRequest("bad_template", "a template of this provider fails on this request: "+err.Error())
+}
+
+// send gives the request to the provider's transport.
+func (x *exchange) send(out *http.Request) (*http.Response, error) {
+	x.record.Attempt, x.record.Final = 1, true
+	if total := x.provider.total; total > 0 {
+		x.totalTimer = time.AfterFunc(total, func() { x.cancel(errTotal) })
+	}
+	res, err := x.match.route.transport.RoundTrip(out)
+	x.endInformational()
+	if err == nil {
+		x.record.FirstByte = time.Since(x.record.Time)
+	}
+	return res, err
+}
+
+// Why an exchange's context was ended; who ends it otherwise is the client.
+var (
+	errIdle     = errors.New("idle timeout")
+	errTotal    = errors.New("total timeout")
+	errShutdown = errors.New("the gateway is shutting down")
+)
+
+// sendFailure says how an attempt ended that got no answer.
+func (x *exchange) sendFailure(err error) (usage.End, *failure) {
+	name := x.provider.name
+	if end, ours := x.interrupted(); ours {
+		return end, interruption(end, name)
+	}
+	var timeout interface{ Timeout() bool }
+	timedOut := errors.As(err, &timeout) && timeout.Timeout()
+	switch {
+	case errors.Is(err, errAddressRefused):
+		return usage.EndConnectError, upstreamFailure("address_refused", fmt.Sprintf("%s leads to an address that is not allowed: %v", name, err))
+	case x.conn == nil && timedOut:
+		return usage.EndTimeoutConnect, timeoutFailure("timeout_connect", fmt.Sprintf("%s could not be reached within %s (timeouts.connect): %v", name, x.match.route.link.connect, err))
+	case x.conn == nil:
+		return usage.EndConnectError, upstreamFailure("connect_error", fmt.Sprintf("%s could not be reached: %v", name, err))
+	case timedOut:
+		return usage.EndTimeoutHeader, timeoutFailure("timeout_header", fmt.Sprintf("%s did not answer within %s (timeouts.response_header)", name, x.match.route.link.header))
+	}
+	return usage.EndUpstreamError, upstreamFailure("upstream_error", fmt.Sprintf("%s broke off before it answered: %v", name, err))
+}
+
+// interrupted tells an end that the client or the gateway brought about from one that the upstream did.
+func (x *exchange) interrupted() (usage.End, bool) {
+	if x.ctx.Err() == nil {
+		return "", false
+	}
+	switch context.Cause(x.ctx) {
+	case errIdle:
+		return usage.EndTimeoutIdle, true
+	case errTotal:
+		return usage.EndTimeoutTotal, true
+	case errShutdown:
+		return usage.EndShutdown, true
+	}
+	return usage.EndClientClosed, true
+}
+
+// answer sends the header of the upstream's answer to the client.
+func (x *exchange) answer(res *http.Response) {
+	h := x.w.Header()
+	x.provider.response.responseHeader(h, res.Header, &x.match.scope)
+	h[headerRequestID] = []string{x.record.RequestID}
+	x.announceTrailers(res)
+	x.record.Status = res.StatusCode
+	x.observer = x.provider.rules.Observe(x.asked(res.StatusCode, res.Header))
+	x.w.WriteHeader(res.StatusCode)
+	x.sent = true
+}
+
+// copy streams the body, and makes the client see how it ended.
+func (x *exchange) copy(res *http.Response) {
+	x.record.End = x.stream(res)
+	if x.record.End != usage.EndComplete {
+		x.abort()
+	}
+	x.sendTrailers(res)
+}
+
+// stream copies the body: every read is written and flushed at once.
+func (x *exchange) stream(res *http.Response) usage.End {
+	flush := x.flushHeaderSoon()
+	defer flush.stop()
+	idle := x.startIdleTimer()
+	defer idle.stop()
+	buffer := takeBuffer(res.ContentLength)
+	defer func() { buffer.give() }()
+	for {
+		n, err := res.Body.Read(buffer.bytes())
+		if n > 0 {
+			idle.reset()
+			flush.stop()
+			if end, ok := x.pass(buffer.bytes()[:n]); !ok {
+				return end
+			}
+			buffer = buffer.fit(n)
+		}
+		if err == io.EOF {
+			return usage.EndComplete
+		}
+		if err != nil {
+			return x.readFailure()
+		}
+	}
+}
+
+// pass writes a read to the client, then lets the observer see it: the client never waits for the accounting.
+func (x *exchange) pass(p []byte) (end usage.End, ok bool) {
+	x.armWriteDeadline()
+	n, err := x.w.Write(p)
+	if err == nil {
+		err = x.client.Flush()
+	}
+	x.record.BytesOut += int64(n)
+	x.observer.Write(p)
+	if err != nil {
+		return x.writeFailure(err), false
+	}
+	return "", true
+}
+
+func (x *exchange) readFailure() usage.End {
+	if end, ours := x.interrupted(); ours {
+		return end
+	}
+	return usage.EndUpstreamTruncated
+}

@@ -1,0 +1,235 @@
+package gateway
+
+import (
+	"maps"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"windhover/config"
+)
+
+// rewrite is a provider's compiled changes to one direction of an exchange.
+type rewrite struct {
+	remove   nameSet
+	defaults []setting
+	set      []setting
+
+	removeQuery []string
+	setQuery    []setting
+}
+
+// setting is a header or query name and the template of its value.
+type setting struct {
+	name  string
+	value template
+	text  string // of the value, as it stands in the file
+}
+
+func compileRequestRewrite(c config.RequestRewrite, variables []string) (rewrite, config.Problems) {
+	var w rewrite
+	var p1, p2, p3 config.Problems
+	w.remove = newNameSet(c.Headers.Remove)
+	w.defaults, p1 = compileSettings(c.Headers.Default, variables, textproto.CanonicalMIMEHeaderKey)
+	w.set, p2 = compileSettings(c.Headers.Set, variables, textproto.CanonicalMIMEHeaderKey)
+	w.setQuery, p3 = compileSettings(c.Query.Set, variables, strings.Clone)
+	for _, name := range c.Query.Remove {
+		w.removeQuery = append(w.removeQuery, name.Value)
+	}
+	return w, slices.Concat(p1, p2, p3)
+}
+
+func compileResponseRewrite(c config.ResponseRewrite, variables []string) (rewrite, config.Problems) {
+	set, problems := compileSettings(c.Headers.Set, variables, textproto.CanonicalMIMEHeaderKey)
+	return rewrite{remove: newNameSet(c.Headers.Remove), set: set}, problems
+}
+
+func compileSettings(from map[string]config.Template, variables []string, canonical func(string) string) ([]setting, config.Problems) {
+	var settings []setting
+	var problems config.Problems
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		value, more := compileTemplate(from[name].Parts, variables, true)
+		problems = append(problems, more...)
+		settings = append(settings, setting{canonical(name), value, from[name].Value})
+	}
+	return settings, problems
+}
+
+// nameSet is a set of header names, some of them with `*` for any run of characters.
+type nameSet struct {
+	names []string // as they stand in the file
+	exact map[string]bool
+	globs [][]string // the pieces between the stars
+}
+
+func newNameSet(names config.TextList) nameSet {
+	s := nameSet{exact: make(map[string]bool)}
+	for _, n := range names {
+		s.names = append(s.names, n.Value)
+		name := textproto.CanonicalMIMEHeaderKey(n.Value)
+		if strings.Contains(name, "*") {
+			s.globs = append(s.globs, strings.Split(strings.ToLower(n.Value), "*"))
+			continue
+		}
+		s.exact[name] = true
+	}
+	return s
+}
+
+// has takes a name in canonical form.
+func (s nameSet) has(name string) bool {
+	if s.exact[name] {
+		return true
+	}
+	return slices.ContainsFunc(s.globs, func(pieces []string) bool { return globs(pieces, name) })
+}
+
+// globs reports whether name is the pieces with anything between them, without regard to case.
+func globs(pieces []string, name string) bool {
+	first, last := pieces[0], pieces[len(pieces)-1]
+	if len(name) < len(first)+len(last) || !strings.EqualFold(name[:len(first)], first) || !strings.EqualFold(name[len(name)-len(last):], last) {
+		return false
+	}
+	if len(pieces) == 2 {
+		return true
+	}
+	middle := strings.ToLower(name[len(first) : len(name)-len(last)])
+	for _, p := range pieces[1 : len(pieces)-1] {
+		_, after, ok := strings.Cut(middle, p)
+		if !ok {
+			return false
+		}
+		middle = after
+	}
+	return true
+}
+
+// requestHeader is the header that goes upstream: the client's, less what ends at this hop, less what the file removes,
+// plus what it sets. The slices of values are shared with in: nobody writes to them.
+func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
+	out := endToEnd(in, w.remove)
+	if httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
+		out["Te"] = []string{"trailers"} // the one value that is for the upstream too (RFC 9110, section 10.1.4)
+	}
+	for _, d := range w.defaults {
+		if len(in[d.name]) > 0 {
+			continue
+		}
+		if err := d.apply(out, s); err != nil {
+			return nil, err
+		}
+	}
+	for _, x := range w.set {
+		delete(out, x.name)
+		if err := x.apply(out, s); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := out["User-Agent"]; !ok {
+		out["User-Agent"] = []string{""} // otherwise net/http invents one
+	}
+	return out, nil
+}
+
+// apply sets the header; a value that comes out empty is not sent.
+func (x setting) apply(h http.Header, s *scope) error {
+	value, err := x.value.render(s)
+	if err != nil || value == "" {
+		return err
+	}
+	h[x.name] = []string{value}
+	return nil
+}
+
+// responseHeader puts the upstream's header into h.
+func (w *rewrite) responseHeader(h, in http.Header, s *scope) {
+	maps.Copy(h, endToEnd(in, w.remove))
+	for _, x := range w.set {
+		delete(h, x.name)
+		_ = x.apply(h, s) // a failed expression leaves the header out; the answer goes on
+	}
+	for _, name := range [...]string{"Date", "Content-Type"} {
+		if _, ok := h[name]; !ok {
+			h[name] = nil // otherwise net/http invents one
+		}
+	}
+}
+
+// endToEnd is h without hop-by-hop headers (RFC 9110, section 7.6.1), those that Connection names, and removed ones.
+func endToEnd(h http.Header, removed nameSet) http.Header {
+	out := make(http.Header, len(h)+4)
+	listed := connectionOptions(h["Connection"])
+	for name, values := range h {
+		if !hopByHop(name) && !slices.Contains(listed, name) && !removed.has(name) {
+			out[name] = values
+		}
+	}
+	return out
+}
+
+// connectionOptions are the header names that Connection lists, in canonical form.
+func connectionOptions(values []string) []string {
+	var names []string
+	for _, v := range values {
+		for option := range strings.SplitSeq(v, ",") {
+			if option = textproto.TrimString(option); option != "" && !strings.EqualFold(option, "keep-alive") && !strings.EqualFold(option, "close") {
+				names = append(names, textproto.CanonicalMIMEHeaderKey(option))
+			}
+		}
+	}
+	return names
+}
+
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// upgradeType is the protocol that a header asks to switch to; empty if none.
+func upgradeType(h http.Header) string {
+	if !httpguts.HeaderValuesContainsToken(h["Connection"], "Upgrade") {
+		return ""
+	}
+	return h.Get("Upgrade")
+}
+
+// query edits the raw query. Pairs that no rule names keep their place and spelling.
+func (w *rewrite) query(t target, s *scope) (target, error) {
+	if len(w.removeQuery) == 0 && len(w.setQuery) == 0 {
+		return t, nil
+	}
+	var pairs []string
+	for pair := range strings.SplitSeq(t.query, "&") {
+		if pair != "" && !w.drops(pair) {
+			pairs = append(pairs, pair)
+		}
+	}
+	for _, x := range w.setQuery {
+		value, err := x.value.render(s)
+		if err != nil {
+			return t, err
+		}
+		if value != "" {
+			pairs = append(pairs, url.QueryEscape(x.name)+"="+url.QueryEscape(value))
+		}
+	}
+	t.query = strings.Join(pairs, "&")
+	t.asks = t.query != ""
+	return t, nil
+}
+
+func (w *rewrite) drops(pair string) bool {
+	raw, _, _ := strings.Cut(pair, "=")
+	name, err := url.QueryUnescape(raw)
+	if err != nil {
+		return false
+	}
+	return slices.Contains(w.removeQuery, name) || slices.ContainsFunc(w.setQuery, func(x setting) bool { return x.name == name })
+}

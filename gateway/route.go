@@ -1,0 +1,138 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"windhover/config"
+)
+
+// route is one path of a provider: a chi pattern, and where it leads.
+type route struct {
+	pattern   string
+	mux       *chi.Mux // holds this pattern alone, so that a provider's routes are tried in the file's order
+	variables []string
+	upstream  upstream
+	link      link
+	transport *http.Transport // given by transports.connect before the snapshot is stored
+}
+
+// matchMethod is the one method that patterns are registered and looked up with, so that any method passes.
+const matchMethod = http.MethodGet
+
+func compileRoute(c config.Route) (*route, config.Problems) {
+	r := &route{pattern: c.Path.Value}
+	if r.pattern == "" {
+		r.pattern = "/*"
+	}
+	var problems config.Problems
+	variables, err := patternVariables(r.pattern)
+	if err == nil {
+		r.mux, err = newMux(r.pattern)
+	}
+	if err != nil {
+		problems = append(problems, c.Path.Problem("%s", err))
+	}
+	r.variables = variables
+	if len(c.Upstream.Parts) > 0 {
+		up, more := compileUpstream(c.Upstream, variables)
+		r.upstream, problems = up, append(problems, more...)
+	}
+	return r, problems
+}
+
+// newMux registers the pattern. chi panics on a pattern that it cannot read: that is the author's mistake, not ours.
+func newMux(pattern string) (mux *chi.Mux, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("pattern %q: %s", pattern, strings.TrimPrefix(fmt.Sprint(p), "chi: "))
+		}
+	}()
+	mux = chi.NewMux()
+	mux.Method(matchMethod, pattern, http.NotFoundHandler())
+	return mux, nil
+}
+
+var variableName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// patternVariables are the names in the braces of a chi pattern, in order.
+func patternVariables(pattern string) ([]string, error) {
+	if !strings.HasPrefix(pattern, "/") {
+		return nil, fmt.Errorf("pattern %q does not begin with /", pattern)
+	}
+	var names []string
+	depth, start := 0, 0
+	for i, c := range pattern {
+		switch {
+		case c == '{':
+			if depth++; depth == 1 {
+				start = i + 1
+			}
+		case c == '}' && depth > 0:
+			if depth--; depth == 0 {
+				name, _, _ := strings.Cut(pattern[start:i], ":")
+				if !variableName.MatchString(name) {
+					return nil, fmt.Errorf("pattern %q: %q is no name for a variable; letters, digits and _ are", pattern, name)
+				}
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// match is a route that fits a path, and what its pattern's parts matched.
+type match struct {
+	route *route
+	scope scope
+	rest  string // what * matched, with the slash in front of it
+}
+
+// match tries the pattern on a raw path.
+func (r *route) match(path string) (match, bool) {
+	m := match{route: r}
+	if r.pattern == "/*" {
+		m.rest = path
+		return m, strings.HasPrefix(path, "/")
+	}
+	c := chi.NewRouteContext()
+	if r.mux.Find(c, matchMethod, path) == "" {
+		return m, false
+	}
+	for i, key := range c.URLParams.Keys {
+		if key == "*" {
+			m.rest = path[len(path)-len(c.URLParams.Values[i])-1:]
+			continue
+		}
+		m.scope.keys = append(m.scope.keys, key)
+		m.scope.raw = append(m.scope.raw, c.URLParams.Values[i])
+	}
+	return m, true
+}
+
+// decode decodes the path variables, each once. An empty one, and one that no percent-decoder reads, is refused.
+func (s *scope) decode() *failure {
+	s.values = make([]string, len(s.raw))
+	for i, raw := range s.raw {
+		value, err := url.PathUnescape(raw)
+		if err != nil || value == "" {
+			return badRequest("bad_variable", fmt.Sprintf("%s is %q in this path; it needs a value", s.keys[i], raw))
+		}
+		s.values[i] = value
+	}
+	return nil
+}
+
+// value of a path variable for a rule's param(); empty where there is none.
+func (s *scope) param(key string) string {
+	if i := slices.Index(s.keys, key); i >= 0 {
+		return s.values[i]
+	}
+	return ""
+}

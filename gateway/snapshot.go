@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"windhover/config"
+	"windhover/gateway/usage"
+)
+
+// Snapshot is a providers file, compiled: every decision that a request needs. It is never written after it is stored,
+// and a request that has loaded one keeps it to its end.
+type Snapshot struct {
+	Revision string // of the file
+
+	providers map[string]*provider
+	names     []string // sorted
+}
+
+// provider is one entry of the file, compiled.
+type provider struct {
+	name     string
+	routes   []*route
+	request  rewrite
+	response rewrite
+	rules    *usage.Rules
+
+	idle, total, write time.Duration // 0: no limit
+}
+
+// The timeouts of a provider that gives none. None is shorter than the official SDKs' own, so that the client's fires first.
+const (
+	defaultConnect        = 10 * time.Second
+	defaultResponseHeader = 15 * time.Minute
+	defaultIdle           = 15 * time.Minute
+	defaultWrite          = 5 * time.Minute
+	defaultIdleConnection = 30 * time.Second // shorter than the providers' own, so that it is we who close
+)
+
+// Compile gives the file its meaning: patterns, templates, rules. The error is config.Problems, every one that there is.
+func Compile(f *config.File) (*Snapshot, error) {
+	s := &Snapshot{Revision: f.Revision, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers))}
+	sets, problems := usage.Compile(f)
+	for _, name := range s.names {
+		p, more := compileProvider(f.Providers[name], sets)
+		problems = append(problems, more...)
+		s.providers[name] = p
+	}
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Problems) {
+	p := &provider{
+		name:  c.Name,
+		idle:  c.Timeouts.Idle.Or(defaultIdle),
+		total: c.Timeouts.Total.Or(0),
+		write: c.Timeouts.Write.Or(defaultWrite),
+	}
+	var problems config.Problems
+	routes := c.Routes
+	if len(routes) == 0 {
+		routes = []config.Route{{Path: c.Path, Upstream: c.Upstream}}
+	}
+	for _, r := range routes {
+		compiled, more := compileRoute(r)
+		problems = append(problems, more...)
+		compiled.link = newLink(c.Timeouts, compiled.upstream)
+		p.routes = append(p.routes, compiled)
+	}
+	variables := p.variables()
+	var more config.Problems
+	p.request, more = compileRequestRewrite(c.Request, variables)
+	problems = append(problems, more...)
+	p.response, more = compileResponseRewrite(c.Response, variables)
+	problems = append(problems, more...)
+	p.rules, more = sets.Bind(c.Usage)
+	return p, append(problems, more...)
+}
+
+func newLink(t config.Timeouts, u upstream) link {
+	return link{
+		connect:     t.Connect.Or(defaultConnect),
+		header:      t.ResponseHeader.Or(defaultResponseHeader),
+		idle:        t.IdleConnection.Or(defaultIdleConnection),
+		literalHost: u.fixedHost(),
+	}
+}
+
+// variables are those that every route of the provider has: what its rewrites may read.
+func (p *provider) variables() []string {
+	common := slices.Clone(p.routes[0].variables)
+	for _, r := range p.routes[1:] {
+		common = slices.DeleteFunc(common, func(v string) bool { return !slices.Contains(r.variables, v) })
+	}
+	return common
+}
+
+// match finds the provider that a raw path names, and the first of its routes that fits what follows.
+func (s *Snapshot) match(name, rest string) (*provider, match, *failure) {
+	p := s.provider(name)
+	if p == nil {
+		return nil, match{}, s.unknown(name)
+	}
+	for _, r := range p.routes {
+		if m, ok := r.match(rest); ok {
+			return p, m, nil
+		}
+	}
+	return p, match{}, notFound("no_route", fmt.Sprintf("no route of %s fits this path; it has %s", p.name, p.patterns()))
+}
+
+// provider matches without regard to case.
+func (s *Snapshot) provider(name string) *provider {
+	if p := s.providers[name]; p != nil {
+		return p
+	}
+	return s.providers[strings.ToLower(name)]
+}
+
+func (s *Snapshot) unknown(name string) *failure {
+	message := fmt.Sprintf("unknown provider %q", name)
+	if near := config.Nearest(strings.ToLower(name), s.names); near != "" {
+		message += fmt.Sprintf("; did you mean %s?", near)
+	}
+	f := notFound("unknown_provider", message)
+	f.providers = s.names
+	return f
+}
+
+// patterns are the provider's paths, as a client writes them.
+func (p *provider) patterns() string {
+	paths := make([]string, len(p.routes))
+	for i, r := range p.routes {
+		paths[i] = "/" + p.name + r.pattern
+	}
+	return strings.Join(paths, " and ")
+}
+
+// Rules are the compiled usage rules of a provider; nil if there is no such provider.
+func (s *Snapshot) Rules(name string) *usage.Rules {
+	if p := s.provider(name); p != nil {
+		return p.rules
+	}
+	return nil
+}
