@@ -61,7 +61,7 @@ func eachCut(t *testing.T, f Format, o Options, body string, seeds uint64) {
 		t.Helper()
 		got, dropped := decode(f, o, pieces...)
 		if !slices.Equal(got, want) || dropped != wantDropped {
-			t.Errorf("%v %s of %q = %q, %d dropped, want %q, %d dropped", f, how, short(body), got, dropped, want, wantDropped)
+			t.Errorf("%v %s of %q = %q, %d dropped, want %q, %d dropped", f, how, clip(body), got, dropped, want, wantDropped)
 		}
 	}
 	check("bytes", strings.Split(body, ""))
@@ -70,7 +70,7 @@ func eachCut(t *testing.T, f Format, o Options, body string, seeds uint64) {
 	}
 }
 
-func short(s string) string { return s[:min(len(s), 300)] }
+func clip(s string) string { return s[:min(len(s), 300)] }
 
 // projection compiles paths that are known to be good.
 func projection(t testing.TB, paths ...string) *Projection {

@@ -54,10 +54,10 @@ func TestProjectionKeepsWhatThePathsName(t *testing.T) {
 	} {
 		x := projection(t, strings.Fields(c.paths)...).New()
 		if got := project(x, c.doc); got != c.want || !x.Valid() || x.Overflow() {
-			t.Errorf("%s of %s = %s, valid %v, overflow %v, want %s, true, false", c.paths, short(c.doc), got, x.Valid(), x.Overflow(), c.want)
+			t.Errorf("%s of %s = %s, valid %v, overflow %v, want %s, true, false", c.paths, clip(c.doc), got, x.Valid(), x.Overflow(), c.want)
 		}
 		if got := project(x, strings.Split(c.doc, "")...); got != c.want || !x.Valid() {
-			t.Errorf("%s of the bytes of %s = %s, want %s", c.paths, short(c.doc), got, c.want)
+			t.Errorf("%s of the bytes of %s = %s, want %s", c.paths, clip(c.doc), got, c.want)
 		}
 	}
 }
