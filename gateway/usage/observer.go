@@ -2,7 +2,6 @@ package usage
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -67,28 +66,16 @@ func (o *Observer) open() {
 	o.format = format
 	o.decoder = stream.New(format, o.event, stream.Options{Project: o.plan.project})
 	o.body = o.decoder.Write
-	if encodings := contentEncodings(o.exchange.Header); len(encodings) > 0 {
-		o.content, o.err = stream.NewContent(encodings, o.decoder.Write, stream.ContentOptions{})
-		if o.err != nil {
-			o.body = nil
-			return
-		}
-		o.body = o.content.Write
+	encodings := o.exchange.Header["Content-Encoding"]
+	if len(encodings) == 0 {
+		return
 	}
-}
-
-// contentEncodings are the codings of the body, in the order in which they were applied (RFC 9110, section 8.4).
-func contentEncodings(h map[string][]string) []string {
-	var found []string
-	for _, line := range h["Content-Encoding"] {
-		for _, coding := range strings.Split(line, ",") {
-			coding = strings.ToLower(strings.TrimSpace(coding))
-			if coding != "" && coding != "identity" {
-				found = append(found, coding)
-			}
-		}
+	o.content, o.err = stream.NewContent(encodings, o.decoder.Write, stream.ContentOptions{Budget: o.exchange.Decode})
+	if o.err != nil {
+		o.content, o.body = nil, nil
+		return
 	}
-	return found
+	o.body = o.content.Write
 }
 
 // Write takes the next piece of the body, as the provider sent it. It does not keep p.

@@ -12,8 +12,9 @@ import (
 // maxFormValue bounds a field of a multipart body, in bytes: model names are short.
 const maxFormValue = 256
 
-// RequestText is a member of a request's body: of a JSON object by its path, as in "model" or "setup.model", or a field of
-// a multipart form. The body may be cut; what is not whole in it is not there. Empty if there is none.
+// RequestText is a member of a request's body: of a JSON object by its path, as in "model" or "setup.model", of the first
+// object of a JSON array, or a field of a multipart form. The body may be cut; what is not whole in it is not there. Empty
+// if there is none.
 func RequestText(body []byte, path string) string {
 	return requestMember(body, path).text()
 }
@@ -25,6 +26,8 @@ func requestMember(body []byte, path string) value {
 		return value{}
 	case body[0] == '{':
 		return wholeMember(view(body), path)
+	case body[0] == '[': // the messages of a WebSocket client, as recordings keep them
+		return wholeMember(view(body), "0."+path)
 	case bytes.HasPrefix(body, []byte("--")):
 		return formField(body, path)
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/tidwall/gjson"
+
+	"windhover/gateway/stream"
 )
 
 // Exchange is what rules may ask of a request and of the header of its answer. It must not change until the observer is closed.
@@ -16,6 +18,8 @@ type Exchange struct {
 	Param func(name string) string
 	// Request is the beginning of the request's body, as far as it was kept; of a WebSocket session, the client's first message. May be nil.
 	Request func() []byte
+	// Decode is the memory that all exchanges together may use to take content codings off. nil: no bound.
+	Decode *stream.Budget
 }
 
 // scope is what an expression can see while it is evaluated.
