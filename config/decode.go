@@ -23,6 +23,7 @@ type decoder struct {
 	references references
 	paths      pathSet // what ${file:} named
 	problems   Problems
+	known      map[reflect.Type][]field // of the structs met so far
 }
 
 // placed is what remembers where it stands.
@@ -73,7 +74,7 @@ func (d *decoder) structure(n *node, v reflect.Value) {
 	if p, ok := v.Addr().Interface().(placed); ok {
 		p.place(n)
 	}
-	fields := fieldsOf(v.Type())
+	fields := d.fieldsOf(v.Type())
 	if !d.isMapping(n, "a mapping with keys such as "+keyList(fields[:min(3, len(fields))])) {
 		return
 	}
@@ -160,6 +161,16 @@ type field struct {
 	form     string
 	required bool
 	enum     []string
+}
+
+// fieldsOf is the function of that name, asked once for each type: a file holds thousands of structs of a dozen types.
+func (d *decoder) fieldsOf(t reflect.Type) []field {
+	fields, ok := d.known[t]
+	if !ok {
+		fields = fieldsOf(t)
+		d.known[t] = fields
+	}
+	return fields
 }
 
 // fieldsOf are the fields of a struct that the file can give.

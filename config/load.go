@@ -57,7 +57,10 @@ func newLoader(o Options) *loader {
 	return &loader{
 		builtin: o.Builtin,
 		sum:     sha256.New(),
-		decoder: decoder{references: references{lookupEnv: o.LookupEnv, noSecrets: o.NoSecrets, files: map[string]fileContent{}}},
+		decoder: decoder{
+			references: references{lookupEnv: o.LookupEnv, noSecrets: o.NoSecrets, files: map[string]fileContent{}},
+			known:      map[reflect.Type][]field{},
+		},
 	}
 }
 
@@ -87,7 +90,7 @@ func (l *loader) sections(key string, levels []level, doc *Document) {
 		defer l.checkProviders(root.find(key))
 	}
 	v := reflect.ValueOf(doc).Elem()
-	l.entries(root, v, fieldsOf(v.Type()))
+	l.entries(root, v, l.fieldsOf(v.Type()))
 }
 
 // read is the tree of the file, folder or built-in file at path, or nil.

@@ -40,7 +40,7 @@ func (d *decoder) checkProviders(section *node) {
 	if section == nil {
 		return
 	}
-	known := keysOf(fieldsOf(reflect.TypeFor[Provider]()))
+	known := keysOf(d.fieldsOf(reflect.TypeFor[Provider]()))
 	for _, e := range section.entries {
 		if e.value.kind != mappingKind {
 			continue

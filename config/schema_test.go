@@ -1,0 +1,293 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/invopop/jsonschema"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+const schemaFile = "../schema/providers.schema.json"
+
+// durationPattern is what editors check of a duration; ParseDuration decides.
+const durationPattern = `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`
+
+func TestSchemaIsCurrent(t *testing.T) {
+	t.Parallel()
+	want := marshalSchema(t)
+	if *update {
+		if err := os.WriteFile(schemaFile, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the types say; write it with: go test ./config -run Schema -update", schemaFile)
+	}
+}
+
+func TestSchemaAcceptsShippedFile(t *testing.T) {
+	t.Parallel()
+	if err := validate(t, "../providers.yaml"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSchemaAcceptsGoodFiles(t *testing.T) {
+	t.Parallel()
+	for _, name := range goodFiles(t) {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			continue // each fragment alone lacks what the others give
+		}
+		if err := validate(t, name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What an editor can see of a mistake, it should show before the file is loaded.
+func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"choice", "duration", "expression-too-long", "header-name", "header-of-connection", "kind-consumes", "kind-empty-text",
+		"kind-list-of-providers", "kind-mapping-as-text", "kind-nothing", "kind-number-as-text", "kind-rule-without-dash",
+		"kind-text-as-mapping", "kind-truth-as-text", "provider-name", "provider-name-taken", "provider-upstream-and-routes",
+		"provider-without-upstream", "route-without-upstream", "unknown-keys", "version-missing", "version-text", "version-unknown",
+	} {
+		if err := validate(t, filepath.Join(badFolder, name+".yaml")); err == nil {
+			t.Errorf("the schema accepts %s.yaml", name)
+		}
+	}
+}
+
+func TestSchemaAndDecoderKnowTheSameKeys(t *testing.T) {
+	t.Parallel()
+	schema := reflectSchema(t)
+	for _, typ := range structsBelow(reflect.TypeFor[Document](), nil) {
+		var got []string
+		for p := definition(schema, typ).Properties.Oldest(); p != nil; p = p.Next() {
+			got = append(got, p.Key)
+			if p.Value.Description == "" {
+				t.Errorf("%s.%s has no description", typ.Name(), p.Key)
+			}
+		}
+		if want := keysOf(fieldsOf(typ)); !slices.Equal(got, want) {
+			t.Errorf("keys of %s in the schema = %v, want %v", typ.Name(), got, want)
+		}
+	}
+}
+
+// structsBelow are the structs that the decoder can reach from a type, each once.
+func structsBelow(t reflect.Type, found []reflect.Type) []reflect.Type {
+	switch t.Kind() {
+	case reflect.Map, reflect.Slice:
+		return structsBelow(t.Elem(), found)
+	case reflect.Struct:
+	default:
+		return found
+	}
+	if scalarSchema(t) != nil || slices.Contains(found, t) {
+		return found
+	}
+	found = append(found, t)
+	for _, f := range fieldsOf(t) {
+		found = structsBelow(t.Field(f.index).Type, found)
+	}
+	return found
+}
+
+// reflectSchema makes the schema of the providers file from its types, their tags and comments.
+func reflectSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	r := jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, Anonymous: true, ExpandedStruct: true, Mapper: scalarSchema}
+	if err := r.AddGoComments("windhover/config", "."); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range r.CommentMap {
+		r.CommentMap[name] = strings.ReplaceAll(text, "\n", " ") // lines follow the width of the source
+	}
+	schema := r.Reflect(Document{})
+	// Draft 7 is what editors know; what is used here means the same in later drafts.
+	schema.Version = "http://json-schema.org/draft-07/schema#"
+	schema.Title = "Windhover providers.yaml"
+	for _, typ := range structsBelow(reflect.TypeFor[Document](), nil) {
+		refine(typ, definition(schema, typ))
+	}
+	return schema
+}
+
+// definition is the schema of a struct; that of the file as a whole is the root.
+func definition(schema *jsonschema.Schema, typ reflect.Type) *jsonschema.Schema {
+	if typ == reflect.TypeFor[Document]() {
+		return schema
+	}
+	return schema.Definitions[typ.Name()]
+}
+
+// scalarSchema is the schema of the types that one value of the file fills.
+func scalarSchema(t reflect.Type) *jsonschema.Schema {
+	text := func() *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxText))}
+	}
+	switch t {
+	case reflect.TypeFor[Text](), reflect.TypeFor[Template]():
+		return text()
+	case reflect.TypeFor[TextList]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
+	case reflect.TypeFor[Duration]():
+		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"30s", "15m", "1h30m"}}
+	case reflect.TypeFor[FieldGroup]():
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: expressionSchema()}
+	}
+	return nil
+}
+
+func expressionSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxExpression))}
+}
+
+// refine adds to the schema of a struct what the decoder checks beyond types and tags.
+func refine(typ reflect.Type, schema *jsonschema.Schema) {
+	for _, f := range fieldsOf(typ) {
+		property, _ := schema.Properties.Get(f.key)
+		switch f.form {
+		case "expression":
+			property.MaxLength = new(uint64(maxExpression))
+		case "header name":
+			property.OneOf[0].Pattern = tokenPattern
+			property.OneOf[1].Items.Pattern = tokenPattern
+		case "header":
+			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: unsettablePattern()}}
+			property.AdditionalProperties.MinLength = nil
+		case "query":
+			property.AdditionalProperties.MinLength = nil
+		case "provider":
+			property.PropertyNames = &jsonschema.Schema{
+				Pattern: `^[a-z0-9][a-z0-9._-]{0,62}$`,
+				Not:     &jsonschema.Schema{Enum: []any{"health", "providers", "favicon.ico"}},
+			}
+		}
+		if typ.Field(f.index).Type.Kind() == reflect.Slice && property.Type == "array" {
+			property.MinItems = new(uint64(1))
+		}
+		if typ == reflect.TypeFor[Document]() && isSection(f.key) {
+			property.AdditionalProperties = orOff(property.AdditionalProperties)
+		}
+	}
+	if typ == reflect.TypeFor[Provider]() {
+		schema.OneOf = []*jsonschema.Schema{
+			{Required: []string{"upstream"}},
+			{Required: []string{"routes"}, Not: &jsonschema.Schema{Required: []string{"path"}}},
+		}
+	}
+}
+
+// orOff is the schema of an entry that `off` may stand for.
+func orOff(entry *jsonschema.Schema) *jsonschema.Schema {
+	if entry.Type == "array" {
+		entry.MinItems = new(uint64(1))
+	}
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{entry, {Const: "off"}}}
+}
+
+// tokenPattern is a token of RFC 9110, 5.6.2.
+const tokenPattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+// unsettablePattern matches the headers that cannot be set, in any case: JSON Schema knows no flag for that.
+func unsettablePattern() string {
+	names := []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade"}
+	var b strings.Builder
+	for _, r := range strings.Join(names, "|") {
+		if upper, lower := strings.ToUpper(string(r)), strings.ToLower(string(r)); upper != lower {
+			b.WriteString("[" + upper + lower + "]")
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return "^(" + b.String() + ")$"
+}
+
+func marshalSchema(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(reflectSchema(t)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// validate checks a YAML file against the schema as it is committed.
+func validate(t *testing.T, name string) error {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, problems := parse(name, data)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	document, err := validator.UnmarshalJSON(bytes.NewReader(marshalSchema(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := validator.NewCompiler()
+	if err := compiler.AddResource("providers.schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("providers.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema.Validate(plainValue(root))
+}
+
+// plainValue is a node as a JSON Schema validator takes it. To an editor a date is text.
+func plainValue(n *node) any {
+	switch n.kind {
+	case mappingKind:
+		m := map[string]any{}
+		for _, e := range n.entries {
+			m[e.key] = plainValue(e.value)
+		}
+		return m
+	case listKind:
+		l := make([]any, len(n.items))
+		for i, item := range n.items {
+			l[i] = plainValue(item)
+		}
+		return l
+	case numberKind:
+		var x float64
+		if json.Unmarshal([]byte(n.text), &x) == nil {
+			return x
+		}
+	case truthKind:
+		return strings.EqualFold(n.text, "true")
+	case nothingKind:
+		return nil
+	}
+	return n.text
+}
+
+func goodFiles(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob("../testdata/config/good/*")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no good files: %v", err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return filepath.Ext(name) == ".txt" })
+}
