@@ -45,6 +45,7 @@ func TestProjectionKeepsWhatThePathsName(t *testing.T) {
 		{`details.#(modality=="AUDIO").tokenCount`, `{"details":[{"modality":"AUDIO","tokenCount":1,"x":2}],"x":3}`, `{"details":[{"modality":"AUDIO","tokenCount":1,"x":2}]}`},
 		{"a.b*.c", `{"a":{"bc":1},"x":2}`, `{"a":{"bc":1}}`},
 		{`gpt-4\.1`, `{"gpt-4.1":1,"gpt-4":{"1":2}}`, `{"gpt-4.1":1}`},
+		{`\*a.\#`, `{"*a":{"#":1,"b":2},"xa":3}`, `{"*a":{"#":1}}`},
 		{"é.a", `{"\u00e9":{"a":1},"e":2}`, `{"\u00e9":{"a":1}}`},
 		{"a", `{"b":"\"a\":1","a":2}`, `{"a":2}`},
 		{"a", `{"a":"` + long + `","b":1}`, `{"a":""}`},
@@ -84,6 +85,14 @@ func TestProjectionRefusesPathsItCannotFollow(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("NewProjection(%q): %v, want %s", path, err, want)
 		}
+	}
+}
+
+func TestProjectionCountsAtTheEndOfALongPath(t *testing.T) {
+	t.Parallel()
+	path := strings.Repeat("a.", 31) + "a.#"
+	if _, err := NewProjection([]string{path}); err != nil {
+		t.Errorf("NewProjection(%q): %v, want nil", path, err)
 	}
 }
 
@@ -197,6 +206,7 @@ func FuzzProjection(f *testing.F) {
 	f.Add(doc, "é.# é.#.a", uint64(2))
 	f.Add(`[[1,2],[{"a":"`+strings.Repeat("x", 300)+`"}]]`, "#.0 1.0.a # 1.#.a", uint64(3))
 	f.Add(`{"a":[{"m":"A","n":1},{"m":"B","n":2}]}`, `a.#(m=="B").n a.#(m%"*")#.n a\.b`, uint64(4))
+	f.Add(`{"*a":[{"#":1}],"b|":[1],"0":{"1":2}}`, `\*a.0.\# b\|.0 \0.\1`, uint64(5))
 	f.Fuzz(func(t *testing.T, doc, paths string, seed uint64) {
 		fields := strings.Fields(paths)
 		if _, err := NewProjection(fields); err != nil {

@@ -35,8 +35,10 @@ const (
 const maxName = 256
 
 func (d *sseDecoder) Write(p []byte) {
-	p = d.bom.strip(p)
-	feed := -1 // where the next line feed of p is, its length if there is none
+	if !d.bom.past {
+		p = d.bom.strip(p)
+	}
+	feed, ret := -1, -1 // where the next line feed and the next carriage return of p are, its length if there is none
 	for at := 0; at < len(p); {
 		if d.afterCR {
 			d.afterCR = false
@@ -48,10 +50,10 @@ func (d *sseDecoder) Write(p []byte) {
 		if feed < at {
 			feed = indexFrom(p, at, '\n')
 		}
-		end := feed
-		if i := bytes.IndexByte(p[at:feed], '\r'); i >= 0 {
-			end = at + i
+		if ret < at {
+			ret = indexFrom(p, at, '\r')
 		}
+		end := min(feed, ret)
 		if end == len(p) {
 			d.piece(p[at:])
 			break

@@ -66,12 +66,12 @@ func (p *Projection) add(path string) error {
 			n.keep = true
 			return nil
 		}
-		if err := checkPart(raw, parts); err != nil {
-			return err
-		}
 		if raw == "#" && !more {
 			n.length = true
 			return nil
+		}
+		if err := checkPart(raw, parts); err != nil {
+			return err
 		}
 		n = n.child(unescapePart(raw))
 	}
@@ -94,10 +94,19 @@ func cutPart(path string) (part, rest string, more bool) {
 
 // plain tells whether a part is a key, a number or `#`, and nothing that gjson reads in another way.
 func plain(part string) bool {
-	if strings.ContainsAny(part, "*?|") || strings.HasPrefix(part, "#") && part != "#" {
-		return false
+	for i := 0; i < len(part); i++ {
+		switch part[i] {
+		case '\\':
+			i++ // what is escaped stands for itself
+		case '*', '?', '|':
+			return false
+		case '@', '!', '{', '[', '#':
+			if i == 0 && part != "#" {
+				return false
+			}
+		}
 	}
-	return part == "" || !strings.ContainsAny(part[:1], "@!{[")
+	return true
 }
 
 func checkPart(part string, parts int) error {
