@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"net"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,9 +14,6 @@ import (
 	"windhover/config"
 	"windhover/gateway"
 )
-
-// lastBytes is how long a connection may take to send its client what the gateway has already written.
-const lastBytes = 5 * time.Second
 
 func (p program) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -47,11 +41,12 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	if err := checkAdmin(s.Admin, s.AdminToken.Reveal() != "", s.AdminOpen); err != nil {
 		return usageError{err}
 	}
-	signal.Ignore(syscall.SIGPIPE) // a closed pipe behind stdout or stderr would end the process at the next write
+	signals := takeSignals(ctx)
+	defer signals.release()
+
 	logs := newLogWriter(p.stderr)
 	defer logs.Close()
 	logger := newLogger(logs, s)
-
 	records, err := openRecords(s.Records, p.stdout, logger)
 	if err != nil {
 		return err
@@ -71,28 +66,30 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	logger.Info("the gateway is listening", "address", listener.Addr().String(), "file", nameOf(path),
 		"providers", len(g.Providers()), "revision", g.Revision())
 
-	stopped, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var group sync.WaitGroup
-	defer group.Wait()
-	defer cancel()
-	group.Go(func() { watchProviders(background, g, loaded, logger) })
-	group.Go(func() { reloadOnHangup(background, g, records) })
+	var background sync.WaitGroup
+	defer background.Wait()
+	meanwhile, end := context.WithCancel(context.WithoutCancel(ctx)) // reloads and operators are served while it drains, too
+	defer end()
+	background.Go(func() { watchProviders(meanwhile, g, loaded, logger) })
+	background.Go(func() { reloadOnHangup(meanwhile, signals.hangup, g, records) })
 	if s.Admin != "" {
 		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken}), logger)
-		group.Go(func() { serveAdmin(background, s.Admin, admin, logger) })
+		background.Go(func() { serveAdmin(meanwhile, s.Admin, admin, logger) })
 	}
+	return serveClients(signals, listener, g, s.DrainTimeout, logger)
+}
 
+// serveClients serves until the first signal to stop, and then lets open exchanges finish.
+func serveClients(signals *signals, listener net.Listener, g *gateway.Gateway, drainTimeout time.Duration, logger *slog.Logger) error {
 	server := newServer(g, logger)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
-	case <-stopped.Done():
+	case <-signals.stopped.Done():
 	}
-	drain(context.WithoutCancel(ctx), stop, server, g, s.DrainTimeout, logger)
+	drain(signals.again(), server, g, drainTimeout, logger)
 	return nil
 }
 
@@ -136,10 +133,7 @@ func watchProviders(ctx context.Context, g *gateway.Gateway, loaded string, logg
 }
 
 // reloadOnHangup does on SIGHUP what it stands for in servers: read the file again, and go on in a new records file.
-func reloadOnHangup(ctx context.Context, g *gateway.Gateway, records *recordWriter) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, g *gateway.Gateway, records *recordWriter) {
 	for {
 		select {
 		case <-hangup:
@@ -149,30 +143,4 @@ func reloadOnHangup(ctx context.Context, g *gateway.Gateway, records *recordWrit
 			return
 		}
 	}
-}
-
-// drain lets open exchanges finish: readiness off, no new connections, up to timeout or a second signal; what is still
-// open then ends as `shutdown`. A third signal kills the process.
-func drain(ctx context.Context, stop func(), server *http.Server, g *gateway.Gateway, timeout time.Duration, logger *slog.Logger) {
-	ctx, stopAgain := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stopAgain()
-	stop()
-	logger.Info("shutting down; a second signal ends open exchanges", "drain_timeout", timeout)
-	g.Drain()
-
-	closing, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	closed := make(chan error, 1)
-	go func() { closed <- server.Shutdown(closing) }()
-
-	drained, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	g.Shutdown(drained)
-
-	// An exchange counts as ended when all was written; the connection may still be sending it.
-	time.AfterFunc(lastBytes, cut)
-	if err := <-closed; err != nil {
-		logger.Warn("connections were cut that had not sent all", "error", errors.Join(err, server.Close()))
-	}
-	logger.Info("the gateway has stopped")
 }
