@@ -90,10 +90,10 @@ func (c *Content) Close() {
 	if c.resume == nil || c.ended {
 		return
 	}
+	defer c.release() // even if next panics
 	c.ended = true
 	c.proceed()
 	c.stop()
-	c.release()
 }
 
 // Err is why the body could not be decoded to its end: nil while it can. What came out before is good.

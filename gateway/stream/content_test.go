@@ -322,6 +322,29 @@ func TestContentGivesItsMemoryBackOnError(t *testing.T) {
 	}
 }
 
+func TestContentGivesItsMemoryBackAfterAPanicOfItsReader(t *testing.T) {
+	t.Parallel()
+	budget := NewBudget(100 << 20)
+	c, err := NewContent([]string{"gzip"}, func([]byte) { panic("bug") }, ContentOptions{Budget: budget})
+	if err != nil {
+		t.Fatal(err)
+	}
+	panicked := func(f func()) (x any) {
+		defer func() { x = recover() }()
+		f()
+		return nil
+	}
+	gzipped := []byte(encode(t, "gzip", "text"))
+	if got := panicked(func() { c.Write(gzipped); c.Close() }); got != "bug" {
+		t.Errorf("panic = %v, want bug", got)
+	}
+	c.Write(gzipped)
+	c.Close()
+	if n := budget.Used(); n != 0 {
+		t.Errorf("%d bytes used after Close, want 0", n)
+	}
+}
+
 func TestBrotliWindowIsThatOfTheFirstByte(t *testing.T) {
 	t.Parallel()
 	for bits := 10; bits <= 24; bits++ {
