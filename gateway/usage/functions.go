@@ -146,7 +146,7 @@ func oneText(n *ast.CallNode, name, what string) (*ast.StringNode, error) {
 	return nil, at(n, `%s needs one argument, %s in quotes`, name, what)
 }
 
-// count is the length of an array; nothing if there is none.
+// count is the length of an array; nothing if there is none, or if it lists the matches of a query and nothing matched.
 func (c *compiler) count(n *ast.CallNode) (term, error) {
 	p, err := c.onePath(n, "count", path{takes: structure, length: true})
 	if err != nil {
@@ -157,9 +157,12 @@ func (c *compiler) count(n *ast.CallNode) (term, error) {
 		if !r.IsArray() {
 			return value{}
 		}
-		s.found = true
 		length := 0
 		r.ForEach(func(_, _ gjson.Result) bool { length++; return true })
+		if length == 0 && p.all {
+			return value{}
+		}
+		s.found = true
 		return ofInt(int64(length))
 	}, yieldsNumber}, nil
 }

@@ -37,7 +37,7 @@ type lastEvent struct {
 }
 
 // Observe begins to read an answer whose header has arrived. It is nil if no rule applies.
-func (r *Rules) Observe(x Exchange) (o *Observer) {
+func (r *Rules) Observe(x Exchange) *Observer {
 	if r == nil {
 		return nil
 	}
@@ -45,14 +45,19 @@ func (r *Rules) Observe(x Exchange) (o *Observer) {
 	if plan == nil {
 		return nil
 	}
-	o = &Observer{plan: plan, exchange: x, found: make([]value, plan.slots), rawRule: len(plan.rules)}
+	return newObserver(plan, x, stream.DefaultLimit)
+}
+
+// newObserver begins to read by a plan. Events above limit, in bytes, are projected.
+func newObserver(plan *plan, x Exchange, limit int) *Observer {
+	o := &Observer{plan: plan, exchange: x, found: make([]value, plan.slots), rawRule: len(plan.rules)}
 	o.scope.exchange = &o.exchange
-	o.open()
+	o.open(limit)
 	return o
 }
 
 // open chooses the framing: by the rule that names one, or else by the content type alone.
-func (o *Observer) open() {
+func (o *Observer) open(limit int) {
 	format, readable := stream.FormatOf(o.exchange.Header.Get("Content-Type"))
 	switch {
 	case o.plan.format != nil:
@@ -64,7 +69,7 @@ func (o *Observer) open() {
 		return
 	}
 	o.format = format
-	o.decoder = stream.New(format, o.event, stream.Options{Project: o.plan.project})
+	o.decoder = stream.New(format, o.event, stream.Options{Limit: limit, Project: o.plan.project})
 	o.body = o.decoder.Write
 	encodings := o.exchange.Header["Content-Encoding"]
 	if len(encodings) == 0 {

@@ -13,8 +13,9 @@ import (
 // linear in the event.
 type path struct {
 	text   string
-	last   string // the last component that is a plain key; empty if there is none
+	last   string // the last plain key; empty if there is none
 	behind bool   // something other than a key stands behind last
+	all    bool   // it ends in #(…)#, which gives an empty list where nothing matches
 	takes  shape
 	length bool // only the length of the array there is asked for
 }
@@ -78,14 +79,27 @@ func parsePath(s string, takes shape) (path, error) {
 		if strings.Trim(component, "0123456789") == "" && len(component) > len(strconv.Itoa(maxIndex)) {
 			return path{}, fmt.Errorf("path %q: element %s is above %d", s, component, maxIndex)
 		}
-		if isKey(component) {
-			p.last, p.behind = component, false
-		} else {
-			p.behind = true
-		}
+		p.step(component)
 		rest, more = strings.CutPrefix(next, ".")
 	}
 	return p, nil
+}
+
+// step takes the next component. A query needs its own key to be there.
+func (p *path) step(component string) {
+	query, isQuery := strings.CutPrefix(component, "#(")
+	p.all = isQuery && strings.HasSuffix(component, "#")
+	p.behind = true
+	switch {
+	case isQuery:
+		name := query[:strings.IndexAny(query, "=!<>%)")]
+		name = strings.TrimSpace(name[strings.LastIndex(name, ".")+1:])
+		if isKey(name) {
+			p.last = name
+		}
+	case isKey(component):
+		p.last, p.behind = component, false
+	}
 }
 
 // cutComponent splits a path behind its first component; rest begins with the dot, or is empty.
@@ -140,7 +154,7 @@ func queryEnd(s string) (int, error) {
 		case quoted:
 		case c == ')':
 			return i + 1, nil
-		case strings.IndexByte("@|{}[](", c) >= 0:
+		case strings.IndexByte("@|~{}[](", c) >= 0:
 			return 0, fmt.Errorf("%c is not allowed in a query", c)
 		}
 	}

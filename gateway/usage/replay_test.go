@@ -1,4 +1,4 @@
-package usage_test
+package usage
 
 import (
 	"bufio"
@@ -15,14 +15,13 @@ import (
 
 	"windhover"
 	"windhover/config"
-	"windhover/gateway/usage"
 )
 
 // replayed is a case folder: a recorded exchange and what a careful reader takes from its answer.
 type replayed struct {
 	name     string // provider/case
 	provider string
-	exchange usage.Exchange
+	exchange Exchange
 	body     []byte
 	want     map[string]any
 }
@@ -55,7 +54,7 @@ func readCase(t testing.TB, dir string) replayed {
 	if _, err := fmt.Sscan(line, &protocol, &status); err != nil {
 		t.Fatalf("%s: status line %q: %v", c.name, line, err)
 	}
-	c.exchange = usage.Exchange{
+	c.exchange = Exchange{
 		Method: method, Path: path, Status: status, Header: header,
 		Request: func() []byte { return request[:min(len(request), 64<<10)] },
 	}
@@ -93,17 +92,17 @@ func readMessage(t testing.TB, file string) (string, http.Header, []byte) {
 }
 
 // shipped binds the rules of each provider of the shipped file; self-hosted servers, which have no entry, are bound here.
-func shipped(t testing.TB) func(provider string) *usage.Rules {
+func shipped(t testing.TB) func(provider string) *Rules {
 	t.Helper()
 	file, err := config.Load("", config.Options{Builtin: windhover.Providers})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sets, problems := usage.Compile(file)
+	sets, problems := Compile(file)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return func(provider string) *usage.Rules {
+	return func(provider string) *Rules {
 		names := file.Providers[provider].Usage
 		switch provider {
 		case "ollama", "llama-cpp":
@@ -129,7 +128,7 @@ func setNames(names ...string) config.TextList {
 }
 
 // replay feeds the answer to the rules in pieces of the given size; 0 is the whole at once.
-func replay(rules *usage.Rules, c replayed, size int) usage.Result {
+func replay(rules *Rules, c replayed, size int) Result {
 	o := rules.Observe(c.exchange)
 	if size == 0 {
 		o.Write(c.body)
@@ -145,10 +144,10 @@ func replay(rules *usage.Rules, c replayed, size int) usage.Result {
 
 // differences compares as `windhover test` does: what is listed must match, a listed 0 may be absent, and of the main
 // token fields one that is not listed must be absent or 0.
-func differences(u *usage.Usage, want map[string]any) []string {
+func differences(u *Usage, want map[string]any) []string {
 	var found []string
 	for name, value := range want {
-		field, ok := usage.ParseField(name)
+		field, ok := ParseField(name)
 		switch expected := value.(type) {
 		case string:
 			if got := u.Text(field); got != expected {
@@ -161,9 +160,9 @@ func differences(u *usage.Usage, want map[string]any) []string {
 			}
 		}
 	}
-	for _, field := range []usage.Field{
-		usage.InputTokens, usage.OutputTokens, usage.CacheReadTokens, usage.CacheWriteTokens,
-		usage.ReasoningTokens, usage.InputAudioTokens, usage.OutputAudioTokens,
+	for _, field := range []Field{
+		InputTokens, OutputTokens, CacheReadTokens, CacheWriteTokens,
+		ReasoningTokens, InputAudioTokens, OutputAudioTokens,
 	} {
 		if _, listed := want[field.String()]; listed {
 			continue
@@ -217,4 +216,37 @@ func replayAll(t *testing.T, dir string) (passed, all int) {
 		}
 	}
 	return passed, all
+}
+
+func TestGateAndProjectionChangeNothing(t *testing.T) {
+	t.Parallel()
+	rulesOf := shipped(t)
+	all := cases(t, filepath.Join("..", "..", "testdata", "replay"))
+	if recordings() != "" {
+		all = append(all, cases(t, recordings())...)
+	}
+	for _, c := range all {
+		rules := rulesOf(c.provider)
+		plan := rules.plan(rules.match(&c.exchange))
+		if plan == nil {
+			continue
+		}
+		open := *plan
+		open.gate = gate{open: true}
+		plain := readWhole(newObserver(&open, c.exchange, 1<<30), c.body)
+		for name, o := range map[string]*Observer{
+			"with the gate":            newObserver(plan, c.exchange, 1<<30),
+			"with the projection":      newObserver(&open, c.exchange, 1),
+			"with gate and projection": newObserver(plan, c.exchange, 1),
+		} {
+			if res := readWhole(o, c.body); res.Usage != plain.Usage {
+				t.Errorf("%s: Usage %s = %+v, want %+v", c.name, name, res.Usage, plain.Usage)
+			}
+		}
+	}
+}
+
+func readWhole(o *Observer, body []byte) Result {
+	o.Write(body)
+	return o.Close(true)
 }

@@ -30,7 +30,7 @@ const unreadDoubt = "an event could not be read"
 // Close ends the reading. clean says that the body came to its own end: it did not break off, and nobody left early.
 func (o *Observer) Close(clean bool) Result {
 	if o == nil {
-		return Result{State: None}
+		return Result{State: None, Ended: clean}
 	}
 	o.finish()
 	res := Result{Events: o.events, Stream: o.format.Stream(), Parts: o.parts, Fault: o.fault}

@@ -49,8 +49,10 @@ func parseNumber(s string) value {
 	if s == "" || len(s) > 64 || strings.Trim(s, "0123456789+-.eE") != "" {
 		return value{} // no Inf, no NaN, no hexadecimal, no underscores
 	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return ofInt(n)
+	if !strings.ContainsAny(s, ".eE") {
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return ofInt(n)
+		}
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
