@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 const goodFolder = "../testdata/config/good"
@@ -271,4 +273,28 @@ func TestEnvironmentIsAskedByDefault(t *testing.T) {
 	writeFile(t, path, "version: 1\nproviders:\n  acme: {upstream: https://acme.test, request: {headers: {set: {X-Key: '${WINDHOVER_TEST_KEY}'}}}}\n")
 	file := load(t, path, Options{})
 	equal(t, "secret", file.Providers["acme"].Request.Headers.Set["X-Key"].Parts[0].Secret.Reveal(), "from the environment")
+}
+
+func TestOneLongLineKeepsItsPlaces(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(`{"version": 1, "providers": {`)
+	for i := range 5000 {
+		b.WriteString(`"p` + strconv.Itoa(i) + `": {"upstream": "https://é.test", "usage": "none"}, `)
+	}
+	b.WriteString(`"last": {"upstream": "https://{host.test"}}}`)
+	_, err := loadText(t, b.String())
+	before, _, _ := strings.Cut(b.String(), "{host")
+	want := ":1:" + strconv.Itoa(utf8.RuneCountInString(before)+1) + ": providers.last.upstream: this { is not closed; write {{ for a literal brace"
+	if err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("Load = %v, want %v", err, want)
+	}
+}
+
+func TestDeepNestingIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := loadText(t, "version: 1\nextends: "+strings.Repeat("[", 5000)+strings.Repeat("]", 5000)+"\n")
+	if err == nil || !strings.Contains(err.Error(), "this is nested more than 64 levels deep") {
+		t.Errorf("Load of a deep file = %.300v", err)
+	}
 }

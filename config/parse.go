@@ -15,6 +15,9 @@ import (
 // hundred bytes could otherwise fill the memory.
 const maxAliased = 100_000
 
+// maxDepth bounds how deep a file nests; what the file can say needs less than ten levels.
+const maxDepth = 64
+
 // parse reads one YAML file to its tree. The tree is nil if the file is no YAML, or no mapping; otherwise it leaves out
 // what the problems name.
 func parse(file string, data []byte) (*node, Problems) {
@@ -63,11 +66,11 @@ func unreadable(file string, data []byte) (Problem, bool) {
 
 // builder turns the parser's nodes into ours: aliases are followed, and what YAML allows but no reader expects is refused.
 type builder struct {
-	source   source
+	source   *source
 	problems Problems
 	open     map[*yaml.Node]bool // anchored nodes that are being built, to see an anchor that holds itself
 	aliased  int                 // nodes built from aliases so far
-	inAlias  int
+	inAlias  int                 // how many aliases the node that is being built came through
 }
 
 func (b *builder) root(n *yaml.Node) *node {
@@ -93,6 +96,9 @@ func (b *builder) node(n *yaml.Node, path string) *node {
 	}
 	if n.Style&yaml.TaggedStyle != 0 && n.Tag != "!!str" {
 		return b.broken(n, path, "put single quotes around this expression: it starts with !")
+	}
+	if len(b.open) >= maxDepth {
+		return b.broken(n, path, "this is nested more than %d levels deep", maxDepth)
 	}
 	x := &node{pos: b.source.pos(n), path: path, inset: -1, flow: isFlow(n), plain: isPlain(n), comment: n.LineComment != ""}
 	b.open[n] = true

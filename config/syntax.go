@@ -11,7 +11,7 @@ import (
 
 // syntaxProblem says where and why the parser stopped. Where it stopped at an expression that YAML cannot hold without
 // quotes, the problem says that instead: what the parser itself complains about there helps nobody.
-func (s source) syntaxProblem(err error) Problem {
+func (s *source) syntaxProblem(err error) Problem {
 	var stop *yaml.LoadError
 	if !errors.As(err, &stop) {
 		return Problem{Pos: Pos{File: s.file}, Message: err.Error()}
@@ -43,7 +43,7 @@ func (s source) syntaxProblem(err error) Problem {
 
 // inside reports whether the parser stopped inside of something that was opened on purpose: a quoted text, or a list or
 // mapping in brackets that spans lines or is the whole value.
-func (s source) inside(stop *yaml.LoadError) bool {
+func (s *source) inside(stop *yaml.LoadError) bool {
 	switch stop.ContextMsg {
 	case "while scanning a quoted scalar":
 		return true
@@ -71,16 +71,8 @@ func syntaxMessage(message string) string {
 	return "the file is no YAML: " + message
 }
 
-// within is a place in the file; the parser reports the end of the file as the line behind the last one.
-func (s source) within(line, column int) Pos {
-	if line > len(s.lines) {
-		line, column = len(s.lines), len([]rune(s.lines[len(s.lines)-1]))+1
-	}
-	return Pos{File: s.file, Line: max(line, 1), Column: max(column, 1)}
-}
-
 // tabIndent is the column of the first tab in a line's indentation, or 0.
-func (s source) tabIndent(line int) int {
+func (s *source) tabIndent(line int) int {
 	if line < 1 || line > len(s.lines) {
 		return 0
 	}
@@ -90,7 +82,7 @@ func (s source) tabIndent(line int) int {
 }
 
 // unquoted finds the value on a line that needs quotes and has none: its column and what in it YAML takes for its own.
-func (s source) unquoted(line int) (column int, why string, ok bool) {
+func (s *source) unquoted(line int) (column int, why string, ok bool) {
 	if line < 1 || line > len(s.lines) {
 		return 0, "", false
 	}
