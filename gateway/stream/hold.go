@@ -85,8 +85,5 @@ func (b *bom) strip(p []byte) []byte {
 	return p
 }
 
-// blank tells whether p is nothing but JSON white space.
-func blank(p []byte) bool { return len(trimSpace(p)) == 0 }
-
 // trimSpace is p from its first byte that is not JSON white space.
 func trimSpace(p []byte) []byte { return bytes.TrimLeft(p, " \t\r\n") }
