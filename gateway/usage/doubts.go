@@ -34,7 +34,7 @@ func impossible(f Field, v value) string {
 	switch {
 	case v.float() < 0:
 		return " is negative"
-	case v.float() > maxExact:
+	case compare(v, ofInt(maxExact)) > 0:
 		return " is above 2^53"
 	case f.whole() && v.kind == decimal:
 		return " is not a whole number"
