@@ -42,7 +42,7 @@ func SettingsTable() []Setting {
 			func(*Settings, string) error { return nil }},
 		{"listen", "ADDR", ":5501", "where clients find the gateway",
 			func(s *Settings, v string) error { return setAddress(&s.Listen, v) }},
-		{"admin", "ADDR|off", "127.0.0.1:5502", "where operators find it: metrics, reload, pprof",
+		{"admin", "ADDR|off", "127.0.0.1:5502", "where operators find it: reload, readiness, pprof",
 			func(s *Settings, v string) error { return setAdmin(&s.Admin, v) }},
 		{"admin-token", "TOKEN", "", "bearer token that the admin listener asks for; better written as `${file:PATH}`",
 			func(s *Settings, v string) error { s.AdminToken = NewSecret(v); return nil }},
