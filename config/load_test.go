@@ -233,14 +233,15 @@ func TestMissingFileIsAProblem(t *testing.T) {
 
 func TestWrongValuesAreLeftOut(t *testing.T) {
 	t.Parallel()
-	file, err := loadText(t, "version: 1\nproviders:\n  acme:\n    upstream: 5\n    usage: openai\n    timeouts: {connect: 5}\nusage:\n  openai: 1\n")
+	file, err := loadText(t, "version: 1\nproviders:\n  acme:\n    upstream: 5\n    usage: openai\n    timeouts: {connect: 5}\n    stream_usage: none\nusage:\n  openai: 1\n")
 	var problems Problems
-	if !errors.As(err, &problems) || len(problems) != 3 {
-		t.Fatalf("Load = %v, want three problems", err)
+	if !errors.As(err, &problems) || len(problems) != 4 {
+		t.Fatalf("Load = %v, want four problems", err)
 	}
 	acme := file.Providers["acme"]
 	equal(t, "upstream", acme.Upstream.Value, "")
 	equal(t, "connect", acme.Timeouts.Connect, Duration{})
+	equal(t, "stream_usage", acme.StreamUsage, Text{})
 	equal(t, "usage", values(acme.Usage), []string{"openai"})
 	equal(t, "sets", names(file.Usage), []string{"openai"})
 }

@@ -18,10 +18,10 @@ func (d *decoder) template(n *node, f field) (Template, bool) {
 	var problems Problems
 	t.Parts, problems = parseTemplate(t.Text, d.resolver(n.pos.File))
 	d.add(problems...)
-	if problems != nil {
+	if problems != nil || f.form != "query" && !d.isClean(n, t.Parts) {
 		return Template{}, false
 	}
-	return t, f.form == "query" || d.isClean(n, t.Parts)
+	return t, true
 }
 
 // resolver resolves the references of one file and remembers the files that they name.

@@ -20,7 +20,10 @@ func (d *decoder) text(n *node, f field) (text Text, ok bool) {
 		d.add(text.ProblemAt(at, "a reference cannot stand here; only upstream and the values of headers and of the query may hold one"))
 		return Text{}, false
 	}
-	return text, d.inForm(n, f)
+	if !d.inForm(n, f) {
+		return Text{}, false
+	}
+	return text, true
 }
 
 // isText reports whether a node is text, and says how to write it where it is something else.
