@@ -26,11 +26,11 @@ type decoder struct {
 	known      map[reflect.Type][]field // of the structs met so far
 }
 
-// placed is what remembers where it stands.
-type placed interface{ place(*node) }
+// placed is what remembers where it stands, and whether something in it was left out.
+type placed interface{ place(n *node, broken bool) }
 
-func (p *Provider) place(n *node) { p.Pos = n.pos }
-func (r *Rule) place(n *node)     { r.Pos, r.YAML = n.pos, n.path }
+func (p *Provider) place(n *node, broken bool) { p.Pos, p.Broken = n.pos, broken }
+func (r *Rule) place(n *node, broken bool)     { r.Pos, r.YAML, r.Broken = n.pos, n.path, broken }
 
 // value fills v, which must be addressable, from n.
 func (d *decoder) value(n *node, v reflect.Value, f field) {
@@ -71,9 +71,14 @@ func (d *decoder) composite(n *node, v reflect.Value, f field) {
 }
 
 func (d *decoder) structure(n *node, v reflect.Value) {
+	before := len(d.problems)
+	d.keys(n, v)
 	if p, ok := v.Addr().Interface().(placed); ok {
-		p.place(n)
+		p.place(n, len(d.problems) > before || n.lacks())
 	}
+}
+
+func (d *decoder) keys(n *node, v reflect.Value) {
 	fields := d.fieldsOf(v.Type())
 	if !d.isMapping(n, "a mapping with keys such as "+keyList(fields[:min(3, len(fields))])) {
 		return

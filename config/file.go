@@ -39,8 +39,9 @@ type File struct {
 
 // Provider is one entry of `providers`.
 type Provider struct {
-	Name string `yaml:"-"`
-	Pos  Pos    `yaml:"-"`
+	Name   string `yaml:"-"`
+	Pos    Pos    `yaml:"-"`
+	Broken bool   `yaml:"-"` // a problem was found in it, and what that concerns is left out: what it lacks now says nothing
 
 	// Path is a chi pattern for what follows the provider's name; its variables can be used in Upstream. Default: `/*`.
 	Path Text `yaml:"path"`
@@ -115,8 +116,9 @@ type RuleSet []Rule
 
 // Rule says when usage is read from an answer, where it stands, and what it means.
 type Rule struct {
-	Pos  Pos    `yaml:"-"`
-	YAML string `yaml:"-"` // path of the rule in the file, as in usage.openai[0]
+	Pos    Pos    `yaml:"-"`
+	YAML   string `yaml:"-"` // path of the rule in the file, as in usage.openai[0]
+	Broken bool   `yaml:"-"` // a problem was found in it, and what that concerns is left out: what it lacks now says nothing
 
 	When     Text       `yaml:"when" form:"expression"`                             // expression: does the rule apply to this exchange
 	Where    Text       `yaml:"where" form:"expression"`                            // expression: does it apply to this event

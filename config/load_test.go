@@ -299,3 +299,26 @@ func TestDeepNestingIsRefused(t *testing.T) {
 		t.Errorf("Load of a deep file = %.300v", err)
 	}
 }
+
+func TestBrokenIsWhatLacksSomething(t *testing.T) {
+	t.Parallel()
+	file, err := loadText(t, `version: 1
+providers:
+  good: {upstream: https://good.test}
+  bad: {upstream: https://bad.test, timeouts: {connect: 5}}
+usage:
+  some:
+    - fields: {model: first("model")}
+    - fields: {model: 5}
+    - when: !(path contains "x")
+    - colour: blue
+`)
+	if err == nil {
+		t.Fatal("Load finds no problem")
+	}
+	equal(t, "good", file.Providers["good"].Broken, false)
+	equal(t, "bad", file.Providers["bad"].Broken, true)
+	for i, want := range []bool{false, true, true, true} {
+		equal(t, "rule "+strconv.Itoa(i), file.Usage["some"][i].Broken, want)
+	}
+}

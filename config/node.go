@@ -81,6 +81,13 @@ func (n *node) gives(key string, known []string) bool {
 	})
 }
 
+// lacks reports whether something in the node could not be read.
+func (n *node) lacks() bool {
+	return n.kind == brokenKind || n.partial ||
+		slices.ContainsFunc(n.items, (*node).lacks) ||
+		slices.ContainsFunc(n.entries, func(e entry) bool { return e.value.lacks() })
+}
+
 // asText is the scalar as the file's plain data carries it.
 func (n *node) asText() Text {
 	return Text{Value: n.text, Pos: n.pos, Path: n.path, Inset: n.inset}
