@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,10 +26,10 @@ func (p program) providersPath(named string) string {
 		return named
 	}
 	path := filepath.Join(p.folder, providersFile)
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
-	return path
+	return path // whatever else is wrong with it, loading it says so
 }
 
 // loadOptions is how every command reads a providers file.

@@ -41,7 +41,7 @@ func (w *recordWriter) Write(record *usage.Record) {
 	if w.outbox == nil {
 		return
 	}
-	line, err := json.Marshal(record)
+	line, err := json.Marshal(record) // also takes the line breaks out of the provider's JSON in it
 	if err != nil {
 		w.logger.Error("a record cannot be written as JSON", "id", record.ID, "error", err)
 		return

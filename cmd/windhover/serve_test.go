@@ -21,7 +21,7 @@ const sseAnswer = "data: {\"model\":\"gpt-5\",\"choices\":[{\"delta\":{\"content
 	"data: {\"model\":\"gpt-5\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2,\"total_tokens\":11}}\n\n" +
 	"data: [DONE]\n\n"
 
-// provider serves f as an upstream, and writes a providers.yaml that calls it openai to a new working folder.
+// provider serves f as an upstream, and writes a providers.yaml that calls it openai and anthropic to a new working folder.
 func provider(t *testing.T, f http.HandlerFunc) (folder string) {
 	t.Helper()
 	server := httptest.NewServer(f)
@@ -32,7 +32,9 @@ func provider(t *testing.T, f http.HandlerFunc) (folder string) {
 }
 
 func providersAt(upstream string) string {
-	return "version: 1\nextends: builtin\nproviders:\n  openai: {upstream: '" + upstream + "', usage: openai}\n"
+	return "version: 1\nextends: builtin\nproviders:\n" +
+		"  openai: {upstream: '" + upstream + "', usage: openai}\n" +
+		"  anthropic: {upstream: '" + upstream + "', usage: [openai, anthropic]}\n"
 }
 
 // ask posts to the gateway; the caller reads the answer.
