@@ -12,6 +12,7 @@ type compiler struct {
 	nodes      int
 	paths      []path
 	params     []mention
+	base       bool // something else than paths is read
 }
 
 // term is a compiled node.
@@ -24,6 +25,7 @@ func (c *compiler) compile(n ast.Node) (term, error) {
 	if c.nodes++; c.nodes > maxNodes {
 		return term{}, at(n, "the expression has more than %d parts; make it several rules", maxNodes)
 	}
+	c.base = c.base || !readsPaths(n)
 	switch n := n.(type) {
 	case *ast.NilNode:
 		return constant(value{}, unknown), nil
@@ -47,6 +49,19 @@ func (c *compiler) compile(n ast.Node) (term, error) {
 		return c.call(n)
 	}
 	return term{}, refuse(n)
+}
+
+// readsPaths reports whether a node has no value of its own without an event: arithmetic, and functions over paths.
+// Their other arguments are nodes again.
+func readsPaths(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.CallNode:
+		callee, ok := n.Callee.(*ast.IdentifierNode)
+		return ok && (callee.Value == "first" || callee.Value == "sum" || callee.Value == "count")
+	case *ast.BinaryNode:
+		return n.Operator == "+" || n.Operator == "-" || n.Operator == "*" || n.Operator == "/"
+	}
+	return false
 }
 
 // refuse says what a node that has no meaning in a rule is called.

@@ -32,6 +32,7 @@ type expression struct {
 	yield  yield  // what kind of value comes out
 	paths  []path // what it reads of an event, relative to `from`
 	params []mention
+	base   bool // it can have a value without any event
 }
 
 // mention is a name that is checked where more is known than one expression.
@@ -102,7 +103,7 @@ func compileExpression(source string, w wants) (*expression, error) {
 	if err := suits(tree.Node, root.yield, w.yield); err != nil {
 		return nil, err
 	}
-	return &expression{eval: root.eval, yield: root.yield, paths: c.paths, params: c.params}, nil
+	return &expression{eval: root.eval, yield: root.yield, paths: c.paths, params: c.params, base: c.base}, nil
 }
 
 // suits checks that an expression's value is of use where the expression stands.

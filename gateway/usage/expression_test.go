@@ -19,7 +19,7 @@ func evaluate(t testing.TB, source, event string) (v value, found bool) {
 }
 
 func testScope(event string) *scope {
-	return &scope{
+	s := &scope{
 		exchange: &Exchange{
 			Method: "POST",
 			Path:   "/v1/models/meta%2Fllama:generate",
@@ -30,8 +30,11 @@ func testScope(event string) *scope {
 			},
 			Request: func() []byte { return []byte(`{"model":"asked","n":3,"setup":{"model":"inner"},"stream":true}`) },
 		},
-		name: "frame", data: event, document: event, json: event,
+		name: "frame", data: event,
 	}
+	s.document.of(event)
+	s.json = &s.document
+	return s
 }
 
 const sample = `{"type":"message","n":5,"zero":0,"big":9007199254740993,"huge":99999999999999999999,"dec":1.5,"whole":12.0,

@@ -50,7 +50,7 @@ func (c *compiler) call(n *ast.CallNode) (term, error) {
 // first is the first of its arguments that is there.
 func (c *compiler) first(n *ast.CallNode) (term, error) {
 	read := func(p path) func(*scope) value {
-		return func(s *scope) value { return s.at(p) }
+		return func(s *scope) value { return s.scalar(&p) }
 	}
 	arguments, err := c.pathsOrValues(n, "first", read)
 	if err != nil {
@@ -69,11 +69,7 @@ func (c *compiler) first(n *ast.CallNode) (term, error) {
 // sum adds up those of its arguments that are there.
 func (c *compiler) sum(n *ast.CallNode) (term, error) {
 	read := func(p path) func(*scope) value {
-		return func(s *scope) value {
-			v := p.sum(s.json)
-			s.found = s.found || v.there()
-			return v
-		}
+		return func(s *scope) value { return s.sum(&p) }
 	}
 	arguments, err := c.pathsOrValues(n, "sum", read)
 	if err != nil {
@@ -153,7 +149,7 @@ func (c *compiler) count(n *ast.CallNode) (term, error) {
 		return term{}, err
 	}
 	return term{func(s *scope) value {
-		r := s.lookUp(p)
+		r := s.at(&p)
 		if !r.IsArray() {
 			return value{}
 		}
@@ -174,17 +170,10 @@ func (c *compiler) has(n *ast.CallNode) (term, error) {
 		return term{}, err
 	}
 	return term{func(s *scope) value {
-		there := s.lookUp(p).Type != gjson.Null
+		there := s.at(&p).Type != gjson.Null
 		s.found = s.found || there
 		return ofBool(there)
 	}, yieldsBoolean}, nil
-}
-
-func (s *scope) lookUp(p path) gjson.Result {
-	if s.json == "" {
-		return gjson.Result{}
-	}
-	return gjson.Get(s.json, p.text)
 }
 
 // extract is the first group of a match. The path is percent-decoded first, as model names hold slashes and colons.

@@ -113,23 +113,23 @@ func (o *Observer) event(e stream.Event) {
 		o.garbled++
 		return
 	}
-	document := view(skipSpace(e.Data))
 	s := &o.scope
-	s.name, s.data, s.document = e.Name, document, document
+	s.name, s.data = e.Name, view(e.Data)
+	s.document.of(view(skipSpace(e.Data)))
 	for i := range o.plan.rules {
-		o.apply(i, document)
+		o.apply(i)
 	}
-	s.name, s.data, s.document, s.json = "", "", "", "" // the decoder takes its bytes back
+	s.leave()
 }
 
 // apply reads one rule's fields from an event.
-func (o *Observer) apply(i int, document string) {
+func (o *Observer) apply(i int) {
 	r, s := &o.plan.rules[i], &o.scope
-	s.json = document
+	s.json = &s.document
 	if r.where != nil && !r.where.eval(s).truth() {
 		return
 	}
-	chosen := r.chosen(document)
+	chosen := r.chosen(&s.document)
 	switch {
 	case chosen.IsObject():
 		o.readObject(r, chosen.Raw)
@@ -177,7 +177,8 @@ func (o *Observer) read(r *planned, i int, json string) value {
 		return value{} // the first text stays
 	}
 	s := &o.scope
-	s.json, s.found = json, false
+	s.enter(json)
+	s.found = false
 	v := f.eval(s)
 	if !s.found {
 		return value{}
@@ -188,9 +189,6 @@ func (o *Observer) read(r *planned, i int, json string) value {
 // gather lays a value over what the rule found in earlier events.
 func (o *Observer) gather(r *planned, i int, v value) {
 	field, slot := r.fields[i].field, &o.found[r.first+i]
-	if v.kind == text {
-		v = ofText(clean(v.s, maxText)) // the event's bytes are lent
-	}
 	*slot = r.merge.join(field, *slot, v)
 }
 
@@ -215,7 +213,8 @@ const maxParts = 256
 
 // readParts reads each element of the rule's `parts` by the rule's own fields; the newest list is the whole one.
 func (o *Observer) readParts(r *planned, json string) {
-	elements := gjson.Get(json, r.parts.text)
+	o.scope.enter(json)
+	elements := o.scope.at(r.parts)
 	if !holdsObject(elements) {
 		return
 	}
@@ -229,9 +228,10 @@ func (o *Observer) readParts(r *planned, json string) {
 func (o *Observer) part(r *planned, json string) Usage {
 	var u Usage
 	for _, f := range r.fields {
-		o.scope.json, o.scope.found = json, false
+		o.scope.enter(json)
+		o.scope.found = false
 		if v := f.eval(&o.scope); o.scope.found {
-			u.set(f.field, v)
+			u.set(f.field, shapeFor(f.field, v))
 		}
 	}
 	return u

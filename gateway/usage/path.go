@@ -13,6 +13,8 @@ import (
 // linear in the event.
 type path struct {
 	text   string
+	head   string // the first component, if it is a plain key
+	rest   string // what follows it
 	last   string // the last plain key; empty if there is none
 	behind bool   // something other than a key stands behind last
 	all    bool   // it ends in #(…)#, which gives an empty list where nothing matches
@@ -59,6 +61,9 @@ func (s shape) fits(first byte) bool {
 // parsePath checks a path. The error says what is wrong with it, for the author of a rule.
 func parsePath(s string, takes shape) (path, error) {
 	p := path{text: s, takes: takes}
+	if head, rest, _ := strings.Cut(s, "."); isKey(head) {
+		p.head, p.rest = head, rest
+	}
 	if s == "" {
 		return path{}, fmt.Errorf("an empty path names nothing")
 	}
@@ -166,23 +171,11 @@ func isKey(component string) bool {
 	return strings.Trim(component, "0123456789") != "" && !strings.ContainsAny(component, `#\`)
 }
 
-// read is what stands at the path, as a value: a number, a text that is not empty, or a truth value; nothing otherwise.
-func (p path) read(json string) value {
-	if json == "" {
-		return value{}
-	}
-	return scalarOf(gjson.Get(json, p.text))
-}
+// maxDepth is how deep in arrays a sum looks, as deep as a path with a few # can ask for: what a stranger sends must not
+// decide how deep we recurse.
+const maxDepth = 4
 
-// sum adds up the numbers at the path, also those of an array and of arrays in it; nothing if there is none.
-func (p path) sum(json string) value {
-	if json == "" {
-		return value{}
-	}
-	return sumOf(gjson.Get(json, p.text), 4)
-}
-
-// sumOf looks depth arrays deep, as deep as a path of a few # can ask for: what a stranger sends must not recurse.
+// sumOf adds up the numbers in r and, depth deep, in its arrays.
 func sumOf(r gjson.Result, depth int) value {
 	if !r.IsArray() || depth == 0 {
 		return scalarOf(r).number()
@@ -206,6 +199,7 @@ func addThere(a, b value) value {
 	return add(a, b)
 }
 
+// scalarOf is a number, a text that is not empty, or a truth value; nothing for anything else.
 func scalarOf(r gjson.Result) value {
 	switch r.Type {
 	case gjson.Number:

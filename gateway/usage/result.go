@@ -71,7 +71,7 @@ func (o *Observer) usage() Usage {
 		r := &o.plan.rules[i]
 		for j, f := range r.fields {
 			v := o.found[r.first+j]
-			if !v.there() {
+			if !v.there() && f.base {
 				v = o.base(f)
 			}
 			u.set(f.field, v)
@@ -98,7 +98,8 @@ func (o *Observer) ended(clean bool) bool {
 	data := view(o.last.data)
 	o.scope = scope{exchange: &o.exchange, name: o.last.name, data: data}
 	if gjson.Valid(data) {
-		o.scope.document, o.scope.json = data, data
+		o.scope.document.of(data)
+		o.scope.json = &o.scope.document
 	}
 	return o.plan.end.eval(&o.scope).truth()
 }

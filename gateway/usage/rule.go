@@ -36,12 +36,12 @@ func (r *rule) counts() bool {
 
 // chosen is what the rule's fields are read from: the event, or the first of the `from` paths that holds an object with
 // something in it, or an array of such. Nothing, which does not exist, if there is none.
-func (r *rule) chosen(document string) gjson.Result {
+func (r *rule) chosen(event *index) gjson.Result {
 	if len(r.from) == 0 {
-		return gjson.Result{Type: gjson.JSON, Raw: document}
+		return gjson.Result{Type: gjson.JSON, Raw: event.json}
 	}
-	for _, p := range r.from {
-		if x := gjson.Get(document, p.text); holdsObject(x) {
+	for i := range r.from {
+		if x := event.get(&r.from[i]); holdsObject(x) {
 			return x
 		}
 	}

@@ -27,18 +27,17 @@ type scope struct {
 	exchange *Exchange
 	name     string // what the framing calls the event
 	data     string // the event's raw text
-	document string // the event, if it is JSON
-	json     string // what paths are relative to: document, or what `from` chose in it
+	document index  // the event, if it is JSON; empty otherwise
+	chosen   index  // what `from` chose in it
+	json     *index // what paths are relative to: one of the two; nil where there is no event
 	found    bool   // a path that was asked for was there
 }
 
 // event is the JSON's own type, or what the framing calls the event. The JSON comes first because some providers send
 // no `event:` lines at all, and others lines that say less than the JSON.
 func (s *scope) event() value {
-	if s.document != "" {
-		if r := gjson.Get(s.document, "type"); r.Type == gjson.String && r.Str != "" {
-			return ofText(r.Str)
-		}
+	if r := s.document.get(&path{text: "type", head: "type"}); r.Type == gjson.String && r.Str != "" {
+		return ofText(r.Str)
 	}
 	if s.name == "" {
 		return value{}
@@ -56,9 +55,41 @@ func (s *scope) dataText() value {
 	return ofText(s.data[:min(len(s.data), maxData)])
 }
 
-// at is what stands at the path; the scope remembers that something did.
-func (s *scope) at(p path) value {
-	v := p.read(s.json)
+// at is what stands at the path; nothing, which does not exist, where there is no event.
+func (s *scope) at(p *path) gjson.Result {
+	if s.json == nil {
+		return gjson.Result{}
+	}
+	return s.json.get(p)
+}
+
+// scalar is the value at the path; the scope remembers that it was there.
+func (s *scope) scalar(p *path) value {
+	v := scalarOf(s.at(p))
 	s.found = s.found || v.there()
 	return v
+}
+
+// sum adds up the numbers at the path, also those of an array and of arrays in it; nothing if there is none.
+func (s *scope) sum(p *path) value {
+	v := sumOf(s.at(p), maxDepth)
+	s.found = s.found || v.there()
+	return v
+}
+
+// enter lets paths be relative to a piece of the event.
+func (s *scope) enter(json string) {
+	if json == s.document.json {
+		s.json = &s.document
+		return
+	}
+	s.chosen.of(json)
+	s.json = &s.chosen
+}
+
+// leave forgets the event: its bytes are only lent.
+func (s *scope) leave() {
+	s.name, s.data, s.json = "", "", nil
+	s.document.clear()
+	s.chosen.clear()
 }

@@ -69,24 +69,23 @@ func (u *Usage) SetText(f Field, s string) {
 	}
 }
 
-// set reports what a rule found, in the form that the field takes. A text in a number's place, or the reverse, is left
-// as it was unless it can be read as one.
+// set reports what a rule found, if the field can hold it.
 func (u *Usage) set(f Field, v value) {
-	if v = shapeFor(f, v); !v.there() {
-		return
-	}
-	if f.Number() {
+	switch {
+	case !v.there():
+	case f.Number():
 		u.numbers[f] = v
-		return
+	default:
+		u.texts[f-numberFields] = v.s
 	}
-	u.SetText(f, v.s)
 }
 
-// shapeFor is the value as the field holds it: a number, whole where the field counts and the value is, or a text.
+// shapeFor is the value as the field holds it: a number, whole where the field counts and the value is; or a text, cut and
+// copied, as what it came from may be lent. What the field cannot hold is nothing.
 func shapeFor(f Field, v value) value {
 	if !f.Number() {
 		if s := v.text(); s != "" {
-			return ofText(s)
+			return ofText(clean(s, maxText))
 		}
 		return value{}
 	}

@@ -44,12 +44,26 @@ func ofBool(b bool) value {
 	return value{kind: boolean}
 }
 
-// parseNumber reads a decimal numeral: whole ones stay exact, all others are decimals. Anything else is nothing.
+// maxNumeral bounds a number's text, in bytes.
+const maxNumeral = 64
+
+// parseNumber reads a decimal numeral: whole ones stay exact, all others are decimals. Anything else is nothing, also
+// what strconv would take: Inf, NaN, hexadecimal, underscores.
 func parseNumber(s string) value {
-	if s == "" || len(s) > 64 || strings.Trim(s, "0123456789+-.eE") != "" {
-		return value{} // no Inf, no NaN, no hexadecimal, no underscores
+	if s == "" || len(s) > maxNumeral {
+		return value{}
 	}
-	if !strings.ContainsAny(s, ".eE") {
+	whole := true
+	for i := range len(s) {
+		switch c := s[i]; {
+		case '0' <= c && c <= '9', c == '-', c == '+':
+		case c == '.', c == 'e', c == 'E':
+			whole = false
+		default:
+			return value{}
+		}
+	}
+	if whole {
 		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return ofInt(n)
 		}
