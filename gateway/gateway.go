@@ -3,6 +3,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -35,6 +36,8 @@ type Options struct {
 	Load func() (*config.File, error)
 	// Logger is where the gateway logs; slog.Default() by default.
 	Logger *slog.Logger
+
+	roots *x509.CertPool // whom the certificates of upstreams must lead to; nil, outside tests: whom the system trusts
 }
 
 // Gateway is an http.Handler that forwards requests to the providers of a file. It is safe for use by many goroutines.
@@ -67,7 +70,7 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{options: o, log: o.Logger, file: f}
+	g := &Gateway{options: o, log: o.Logger, file: f, transports: transports{roots: o.roots}}
 	g.transports.connect(s)
 	g.snapshot.Store(s)
 	g.pages = g.newPages()

@@ -101,10 +101,19 @@ func (l *lockedBuffer) String() string {
 }
 
 // start serves a file over HTTP/1.1 and cleartext HTTP/2.
-func start(t testing.TB, yaml string) *started {
+func start(t testing.TB, yaml string) *started { t.Helper(); return startWith(t, yaml, Options{}) }
+
+// startWith is start with options, whose sink and logger are the test's own where they are not given.
+func startWith(t testing.TB, yaml string, o Options) *started {
 	t.Helper()
 	s := &started{records: new(records), log: new(lockedBuffer)}
-	g, err := New(load(t, yaml), Options{Sink: s.sink, Logger: slog.New(slog.NewTextHandler(s.log, nil))})
+	if o.Sink == nil {
+		o.Sink = s.sink
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+	}
+	g, err := New(load(t, yaml), o)
 	if err != nil {
 		t.Fatalf("compile providers: %v", err)
 	}

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,6 +24,8 @@ type link struct {
 // transports are the connection pools. They outlive the snapshots that use them: a reload that does not change how a
 // provider is reached keeps its connections.
 type transports struct {
+	roots *x509.CertPool // nil: those of the system
+
 	mu   sync.Mutex
 	open map[link]*http.Transport
 }
@@ -40,7 +44,7 @@ func (ts *transports) connect(s *Snapshot) {
 				t = before[r.link]
 			}
 			if t == nil {
-				t = newTransport(r.link)
+				t = newTransport(r.link, ts.roots)
 			}
 			ts.open[r.link] = t
 			r.transport = t
@@ -61,7 +65,7 @@ func (ts *transports) close() {
 	}
 }
 
-func newTransport(l link) *http.Transport {
+func newTransport(l link, roots *x509.CertPool) *http.Transport {
 	proxy := newOutboundProxy()
 	guarded, direct := guardedDialer(l.connect, l.literalHost), &net.Dialer{Timeout: l.connect}
 	protocols := new(http.Protocols)
@@ -83,6 +87,7 @@ func newTransport(l link) *http.Transport {
 			return proxy.forURL(r.URL, l.literalHost)
 		},
 		Protocols:             protocols,
+		TLSClientConfig:       &tls.Config{RootCAs: roots},
 		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second}, // finds dead connections
 		TLSHandshakeTimeout:   l.connect,
 		ResponseHeaderTimeout: l.header,
