@@ -38,25 +38,49 @@ func (x *index) of(json string) {
 	x.usable = strings.HasPrefix(json, "{") && len(x.members) <= maxMembers
 }
 
+// value is the text of a member's value; empty if there is none.
+func (x *index) value(key string) string {
+	for i := range x.members {
+		if x.members[i].key == key {
+			return x.members[i].value
+		}
+	}
+	return ""
+}
+
 // get is what stands at a path, as gjson finds it.
 func (x *index) get(p *path) gjson.Result {
 	if !x.usable || p.head == "" {
 		return gjson.Get(x.json, p.text)
 	}
-	for i := range x.members {
-		if x.members[i].key != p.head {
-			continue
-		}
-		value := x.members[i].value
-		switch {
-		case p.rest == "":
-			return gjson.Parse(value)
-		case value[0] == '{' || value[0] == '[':
-			return gjson.Get(value, p.rest)
-		}
-		break
+	value := x.value(p.head)
+	switch {
+	case value == "":
+		return gjson.Result{}
+	case p.rest == "":
+		return gjson.Parse(value)
+	case value[0] == '{' || value[0] == '[':
+		return gjson.Get(value, p.rest)
 	}
 	return gjson.Result{}
+}
+
+// scalar is what get finds, as a value. Most paths are one key, and most of those hold numbers or are not there.
+func (x *index) scalar(p *path) value {
+	if !x.usable || p.head == "" || p.rest != "" {
+		return scalarOf(x.get(p))
+	}
+	text := x.value(p.head)
+	if text == "" {
+		return value{}
+	}
+	switch text[0] {
+	case '{', '[', 'n':
+		return value{}
+	case '"', 't', 'f':
+		return scalarOf(gjson.Parse(text))
+	}
+	return parseNumber(text)
 }
 
 // clear lets go of the text, which is only lent.

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
@@ -217,6 +218,29 @@ func TestStateSaysWhatTheNumbersAreWorth(t *testing.T) {
 				t.Errorf("State, Ended = %s, %v, want %s, %v", res.State, res.Ended, test.state, test.ended)
 			}
 		})
+	}
+}
+
+func TestAnEncodedStreamThatTheClientLeftAfterItsEndIsReported(t *testing.T) {
+	t.Parallel()
+	const yaml = `usage: {a: [{from: u, end: 'data == "[DONE]"', fields: {input_tokens: first("i")}}]}`
+	x := answer("text/event-stream")
+	x.Header.Set("Content-Encoding", "gzip")
+	var body bytes.Buffer
+	w := gzip.NewWriter(&body)
+	for _, event := range []string{sse(`{"u":{"i":1}}`), sse(`[DONE]`)} {
+		if _, err := w.Write([]byte(event)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := compileYAML(t, yaml).Observe(x)
+	o.Write(body.Bytes()) // without the trailer, which comes behind the end
+	res := o.Close(false)
+	if got, want := numbers(t, res), `{"input_tokens":1}`; got != want || !res.Ended || res.State != Reported {
+		t.Errorf("Usage, Ended, State = %s, %v, %s, want %s, true, reported", got, res.Ended, res.State, want)
 	}
 }
 

@@ -2,9 +2,12 @@ package usage
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 
 	"github.com/tidwall/gjson"
+
+	"windhover/gateway/stream"
 )
 
 // Result is what an answer reported.
@@ -43,7 +46,7 @@ func (o *Observer) Close(clean bool) Result {
 		res.Ended = o.ended(clean)
 	}()
 	res.Doubts = doubts(&res.Usage)
-	if o.unread(clean) {
+	if o.skipped(clean) {
 		res.Doubts = append(res.Doubts, unreadDoubt)
 	}
 	res.Fault = o.fault
@@ -87,13 +90,13 @@ func (o *Observer) base(f reading) value {
 }
 
 // ended asks the last event of a stream whether it was the terminal one, if a rule can tell; a single JSON body needs no
-// terminal event.
+// terminal event. An encoded stream whose coding was cut off may still have held it.
 func (o *Observer) ended(clean bool) bool {
-	if o.err != nil {
-		return false
-	}
 	if o.plan.end == nil || !o.format.Stream() {
-		return clean
+		return clean && o.err == nil
+	}
+	if o.err != nil && !errors.Is(o.err, stream.ErrTruncated) {
+		return false
 	}
 	data := view(o.last.data)
 	o.scope = scope{exchange: &o.exchange, name: o.last.name, data: data}
@@ -104,12 +107,17 @@ func (o *Observer) ended(clean bool) bool {
 	return o.plan.end.eval(&o.scope).truth()
 }
 
-// unread reports whether something was skipped in a body that is there to its end.
-func (o *Observer) unread(clean bool) bool {
-	if !clean {
-		return false
+// skipped reports whether events were left out of a body that is there to its end. In one that broke off, the last event always is.
+func (o *Observer) skipped(clean bool) bool {
+	return clean && (o.garbled > 0 || o.decoder != nil && o.decoder.Dropped() > 0)
+}
+
+// unreadable reports whether the coding or the framing is to blame for what was not found, and not the end of the body.
+func (o *Observer) unreadable(clean bool) bool {
+	if o.err != nil {
+		return clean || !errors.Is(o.err, stream.ErrTruncated)
 	}
-	return o.garbled > 0 || o.decoder != nil && o.decoder.Dropped() > 0
+	return o.skipped(clean)
 }
 
 func (o *Observer) state(res *Result, clean bool) State {
@@ -125,7 +133,7 @@ func (o *Observer) state(res *Result, clean bool) State {
 		return Partial
 	case !o.plan.counts || !o.good():
 		return None
-	case o.err != nil || o.unread(clean):
+	case o.unreadable(clean):
 		return Unreadable
 	}
 	return Missing

@@ -65,7 +65,10 @@ func (s *scope) at(p *path) gjson.Result {
 
 // scalar is the value at the path; the scope remembers that it was there.
 func (s *scope) scalar(p *path) value {
-	v := scalarOf(s.at(p))
+	if s.json == nil {
+		return value{}
+	}
+	v := s.json.scalar(p)
 	s.found = s.found || v.there()
 	return v
 }
