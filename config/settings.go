@@ -3,8 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
-	"net"
-	"strconv"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -12,16 +11,22 @@ import (
 // Settings are what the process is told about itself; what it knows about providers stands in the providers file. They
 // hold for as long as the process runs. What each one means and looks like says SettingsTable.
 type Settings struct {
-	Listen       string
-	Admin        string // empty: no admin listener
-	AdminToken   Secret
-	AdminOpen    bool
-	Providers    string // empty: none was named
-	Records      string
-	Page         string
-	LogLevel     slog.Level
-	LogFormat    string
-	DrainTimeout time.Duration
+	Listen         string // host:port, or a unix socket behind UnixPrefix; so is Admin
+	TLSCert        string
+	TLSKey         string
+	HSTS           time.Duration // 0: off
+	PublicURL      string        // without a slash at its end; empty: none was given
+	TrustedProxies []netip.Prefix
+	Admin          string // empty: no admin listener
+	AdminToken     Secret
+	AdminOpen      bool
+	Providers      string // empty: none was named
+	Records        string
+	Page           string
+	LogLevel       slog.Level
+	LogFormat      string
+	DrainDelay     time.Duration
+	DrainTimeout   time.Duration
 }
 
 // Setting is one row of SettingsTable.
@@ -40,8 +45,18 @@ func SettingsTable() []Setting {
 	return []Setting{
 		{"config", "FILE", "", "settings file; without it, `windhover.yaml` in the working folder if there is one",
 			func(*Settings, string) error { return nil }},
-		{"listen", "ADDR", ":5501", "where clients find the gateway",
+		{"listen", "ADDR", ":5501", "where clients find the gateway: `HOST:PORT`, or `unix:/PATH` of a socket",
 			func(s *Settings, v string) error { return setAddress(&s.Listen, v) }},
+		{"tls-cert", "FILE", "", "certificate chain (PEM) to serve clients over TLS with; a renewed one is taken up while the gateway runs",
+			func(s *Settings, v string) error { s.TLSCert = v; return nil }},
+		{"tls-key", "FILE", "", "the certificate's private key (PEM)",
+			func(s *Settings, v string) error { s.TLSKey = v; return nil }},
+		{"hsts", "DURATION", "0s", "how long browsers shall insist on TLS (Strict-Transport-Security), as in `8760h`; off by default",
+			func(s *Settings, v string) error { return setDuration(&s.HSTS, v) }},
+		{"public-url", "URL", "", "how clients write the gateway's address, where that is not what it listens on; the page at `/` and the log show it",
+			func(s *Settings, v string) error { return setPublicURL(&s.PublicURL, v) }},
+		{"trusted-proxies", "CIDR,…", "", "proxies whose `X-Forwarded-For` is believed for the record's `client`; 127.0.0.1 stands for a unix socket, too",
+			func(s *Settings, v string) error { return setNetworks(&s.TrustedProxies, v) }},
 		{"admin", "ADDR|off", "127.0.0.1:5502", "where operators find it: reload, readiness, pprof",
 			func(s *Settings, v string) error { return setAdmin(&s.Admin, v) }},
 		{"admin-token", "TOKEN", "", "bearer token that the admin listener asks for; better written as `${file:PATH}`",
@@ -58,7 +73,9 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { return setLevel(&s.LogLevel, v) }},
 		{"log-format", "text|json", "text", "how it is logged",
 			func(s *Settings, v string) error { return setChoice(&s.LogFormat, v, "text", "json") }},
-		{"drain-timeout", "DURATION", "10m", "how long open exchanges may go on after SIGTERM",
+		{"drain-delay", "DURATION", "0s", "how long connections are still accepted after SIGTERM, so that whoever sends them learns that the gateway is not ready",
+			func(s *Settings, v string) error { return setDuration(&s.DrainDelay, v) }},
+		{"drain-timeout", "DURATION", "10m", "how long open exchanges may go on after that",
 			func(s *Settings, v string) error { return setDuration(&s.DrainTimeout, v) }},
 	}
 }
@@ -82,26 +99,6 @@ func (x Setting) form() string {
 		return "true|false"
 	}
 	return x.Form
-}
-
-func setAddress(to *string, value string) error {
-	_, port, err := net.SplitHostPort(value)
-	if err != nil {
-		return fmt.Errorf("%s is no address; write HOST:PORT, or :PORT for every interface", quoted(value))
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
-		return fmt.Errorf("port %s is no number from 0 to 65535", quoted(port))
-	}
-	*to = value
-	return nil
-}
-
-func setAdmin(to *string, value string) error {
-	if value == "off" {
-		*to = ""
-		return nil
-	}
-	return setAddress(to, value)
 }
 
 func setChoice(to *string, value string, choices ...string) error {

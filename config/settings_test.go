@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestSettingsHaveTheirDefaults(t *testing.T) {
 		LogFormat:    "text",
 		DrainTimeout: 10 * time.Minute,
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("LoadSettings() = %+v, want %+v", got, want)
 	}
 }
@@ -165,7 +166,7 @@ func TestSettingsNameEveryProblem(t *testing.T) {
 				"windhover.yaml:2:7: page: some is none of full, names, off\n" +
 				"WINDHOVER_LOG_FORMAT: jsno is none of text, json; did you mean json?\n" +
 				"WINDHOVER_LOG_LEVL: unknown environment variable WINDHOVER_LOG_LEVL; did you mean WINDHOVER_LOG_LEVEL?"},
-		{"no address", "", nil, []string{"--listen=5501"}, "--listen: 5501 is no address; write HOST:PORT, or :PORT for every interface"},
+		{"no address", "", nil, []string{"--listen=5501"}, "--listen: 5501 is no address; write HOST:PORT, :PORT for every interface, or unix:/PATH"},
 		{"no port", "", nil, []string{"--admin=localhost:http"}, "--admin: port http is no number from 0 to 65535"},
 		{"port too high", "", nil, []string{"--listen=:65536"}, "--listen: port 65536 is no number from 0 to 65535"},
 		{"no switch", "", []string{"WINDHOVER_ADMIN_OPEN=yes"}, nil, "WINDHOVER_ADMIN_OPEN: yes is none of true, false"},

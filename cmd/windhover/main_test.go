@@ -50,7 +50,7 @@ func TestMistakesInTheCallExitWithTwo(t *testing.T) {
 		{[]string{"serve", "now"}, "windhover: unknown command \"now\" for \"windhover serve\"\n"},
 		{[]string{"test"}, "windhover: requires at least 1 arg(s), only received 0\n"},
 		{[]string{"explain", "POST"}, "windhover: accepts 2 arg(s), received 1\n"},
-		{[]string{"serve", "--listen", "5501"}, "--listen: 5501 is no address; write HOST:PORT, or :PORT for every interface\n"},
+		{[]string{"serve", "--listen", "5501"}, "--listen: 5501 is no address; write HOST:PORT, :PORT for every interface, or unix:/PATH\n"},
 		{[]string{"--admin", ":5502"}, "windhover: the admin address :5502 can be reached from elsewhere; set --admin-token, listen on 127.0.0.1, or give --admin-open if everybody there may\n"},
 	} {
 		got := run(t, c.args...)
