@@ -1,10 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,9 +15,10 @@ import (
 
 // route is one path of a provider: a chi pattern, and where it leads.
 type route struct {
-	pattern   string
+	pattern   string   // as it stands in the file
 	mux       *chi.Mux // holds this pattern alone, so that a provider's routes are tried in the file's order
 	variables []string
+	closed    []string // those of variables that can have only values which the pattern lists
 	upstream  upstream
 	link      link
 	transport *http.Transport // given by transports.connect before the snapshot is stored
@@ -32,16 +33,16 @@ func compileRoute(c config.Route) (*route, config.Problems) {
 		r.pattern = "/*"
 	}
 	var problems config.Problems
-	variables, err := patternVariables(r.pattern)
+	p, err := parsePattern(r.pattern)
 	if err == nil {
-		r.mux, err = newMux(r.pattern)
+		r.mux, err = newMux(p.text)
 	}
 	if err != nil {
-		problems = append(problems, c.Path.Problem("%s", err))
+		problems = append(problems, c.Path.Problem("pattern %q: %s", r.pattern, err))
 	}
-	r.variables = variables
+	r.variables, r.closed = p.names, p.closed
 	if len(c.Upstream.Parts) > 0 {
-		up, more := compileUpstream(c.Upstream, variables)
+		up, more := compileUpstream(c.Upstream, r.variables)
 		r.upstream, problems = up, append(problems, more...)
 	}
 	return r, problems
@@ -51,40 +52,12 @@ func compileRoute(c config.Route) (*route, config.Problems) {
 func newMux(pattern string) (mux *chi.Mux, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("pattern %q: %s", pattern, strings.TrimPrefix(fmt.Sprint(p), "chi: "))
+			err = errors.New(strings.TrimPrefix(fmt.Sprint(p), "chi: "))
 		}
 	}()
 	mux = chi.NewMux()
 	mux.Method(matchMethod, pattern, http.NotFoundHandler())
 	return mux, nil
-}
-
-var variableName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
-
-// patternVariables are the names in the braces of a chi pattern, in order.
-func patternVariables(pattern string) ([]string, error) {
-	if !strings.HasPrefix(pattern, "/") {
-		return nil, fmt.Errorf("pattern %q does not begin with /", pattern)
-	}
-	var names []string
-	depth, start := 0, 0
-	for i, c := range pattern {
-		switch {
-		case c == '{':
-			if depth++; depth == 1 {
-				start = i + 1
-			}
-		case c == '}' && depth > 0:
-			if depth--; depth == 0 {
-				name, _, _ := strings.Cut(pattern[start:i], ":")
-				if !variableName.MatchString(name) {
-					return nil, fmt.Errorf("pattern %q: %q is no name for a variable; letters, digits and _ are", pattern, name)
-				}
-				names = append(names, name)
-			}
-		}
-	}
-	return names, nil
 }
 
 // match is a route that fits a path, and what its pattern's parts matched.
