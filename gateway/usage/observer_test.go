@@ -182,6 +182,8 @@ func TestStateSaysWhatTheNumbersAreWorth(t *testing.T) {
 	stream, whole := answer("text/event-stream"), answer("application/json")
 	failed := whole
 	failed.Status = 429
+	failedStream := stream
+	failedStream.Status = 503
 	encoded := answer("application/json")
 	encoded.Header.Set("Content-Encoding", "snappy")
 	for name, test := range map[string]struct {
@@ -202,6 +204,7 @@ func TestStateSaysWhatTheNumbersAreWorth(t *testing.T) {
 		"half a body that claims to be whole":        {ends, whole, `{"u":{"i":1`, true, Unreadable, true},
 		"a doubtful number":                          {ends, whole, `{"u":{"i":-1}}`, true, Partial, true},
 		"an error without usage":                     {ends, failed, `{"error":{}}`, true, None, true},
+		"an error in a stream's form":                {ends, failedStream, sse(`{"error":{}}`), true, None, true},
 		"an error with usage":                        {ends, failed, `{"u":{"i":3}}`, true, Reported, true},
 		"an unknown coding":                          {ends, encoded, `xxxx`, true, Unreadable, false},
 		"an answer that counts nothing":              {free, whole, `{"i":14}`, true, None, true},

@@ -89,10 +89,10 @@ func (o *Observer) base(f reading) value {
 	return shapeFor(f.field, f.eval(&o.scope))
 }
 
-// ended asks the last event of a stream whether it was the terminal one, if a rule can tell; a single JSON body needs no
-// terminal event. An encoded stream whose coding was cut off may still have held it.
+// ended asks the last event of a stream whether it was the terminal one, if a rule can tell; a single JSON body and an
+// error need no terminal event. An encoded stream whose coding was cut off may still have held it.
 func (o *Observer) ended(clean bool) bool {
-	if o.plan.end == nil || !o.format.Stream() {
+	if o.plan.end == nil || !o.format.Stream() || o.exchange.Status >= http.StatusBadRequest {
 		return clean && o.err == nil
 	}
 	if o.err != nil && !errors.Is(o.err, stream.ErrTruncated) {
