@@ -57,6 +57,7 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *excha
 		ID:        newID(),
 		RequestID: newID(),
 		Time:      now,
+		Client:    clientOf(r, g.options.TrustedProxies),
 		Method:    r.Method,
 		Path:      t.path,
 		Revision:  snapshot.Revision,

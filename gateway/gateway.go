@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -28,6 +29,11 @@ const (
 type Options struct {
 	// Prefix is the path that the gateway is mounted under, as in `/ai`; none by default.
 	Prefix string
+	// PublicURL is the gateway's address as clients write it, Prefix included, without a slash at its end. By default it
+	// is made from what each client asked for.
+	PublicURL string
+	// TrustedProxies are those whose X-Forwarded-For is believed for a record's Client. None by default: anyone can write that header.
+	TrustedProxies []netip.Prefix
 	// Page is how much `/` and `/providers` tell; PageFull by default.
 	Page Page
 	// Sink takes each finished record. It is called once for each, by the exchange's own goroutine, and must not block or change the record.

@@ -111,8 +111,11 @@ func (g *Gateway) providerPage(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, providerPage, len(s.names), html.EscapeString(s.Revision), leads, rows.String(), html.EscapeString(base))
 }
 
-// base is the gateway's address as this client wrote it.
+// base is the gateway's address: the public one, or else as this client wrote it.
 func (g *Gateway) base(r *http.Request) string {
+	if g.options.PublicURL != "" {
+		return g.options.PublicURL
+	}
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"

@@ -42,6 +42,7 @@ type Record struct {
 	Attempt      int       // from 1; 0 for a request refused before any
 	Final        bool      // the client got this attempt's answer
 	Time         time.Time // when the request arrived
+	Client       string    // IP address, without port; empty: it came through a unix socket
 	Provider     string
 	Method       string
 	Path         string // without query, up to 2 KiB
@@ -76,6 +77,7 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	o.integer("attempt", int64(r.Attempt))
 	o.truth("final", r.Final)
 	o.text("time", r.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	o.text("client", r.Client)
 	o.text("provider", r.Provider)
 	o.text("method", clean(r.Method, maxText))
 	o.text("path", clean(r.Path, maxRequestPath))
