@@ -16,15 +16,27 @@ const smallBody = 64 << 10
 
 // requestBody is the client's body on its way up: counted, and with its beginning kept for the rules that ask for it.
 type requestBody struct {
-	source io.Reader // nil for a body that is in memory
+	source io.Reader
+	length int64  // -1: unknown
+	first  func() // before the first byte is asked for
 
-	mu   sync.Mutex // the transport reads, the exchange asks
-	head []byte     // up to smallBody bytes
-	n    int64
+	mu    sync.Mutex // the transport reads, the exchange asks
+	head  []byte     // up to smallBody bytes
+	n     int64
+	ended bool  // there is no more
+	err   error // why it broke off
 }
 
-// Read takes from the client, in the transport's goroutine.
+// Read takes from the client, in the transport's goroutine. A body whose length is known ends with its last byte, so
+// that nobody asks the client's connection for more when the exchange may be over.
 func (b *requestBody) Read(p []byte) (int, error) {
+	if b.first != nil {
+		b.first()
+		b.first = nil
+	}
+	if b.whole() {
+		return 0, io.EOF
+	}
 	n, err := b.source.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -32,16 +44,66 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if room := smallBody - len(b.head); room > 0 {
 		b.head = append(b.head, p[:min(n, room)]...)
 	}
+	switch {
+	case err == io.EOF || b.n == b.length:
+		b.ended = true
+		return n, io.EOF
+	case err != nil:
+		b.err = err
+	}
 	return n, err
 }
 
 // Close does nothing: net/http closes the client's body itself when the exchange is over, and while it is not, bytes may still be wanted.
 func (b *requestBody) Close() error { return nil }
 
+// readAll reads a body of known length to its end.
+func (b *requestBody) readAll() ([]byte, error) {
+	body := make([]byte, b.length)
+	n, err := io.ReadFull(b.source, body)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.head, b.n, b.ended, b.err = body[:n], int64(n), err == nil, err
+	return body, err
+}
+
+// again is the body for another try: only if nobody has taken a byte of it.
+func (b *requestBody) again() (io.ReadCloser, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.n > 0 || b.err != nil {
+		return nil, errNotAgain
+	}
+	return b, nil
+}
+
+// errNotAgain stops a second try.
+var errNotAgain = errors.New("the connection was lost when a part of the request's body was on its way")
+
 func (b *requestBody) count() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.n
+}
+
+// whole reports whether the client has sent all of it. No body is whole.
+func (b *requestBody) whole() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended
+}
+
+// failed is why the client's body broke off; nil if it did not.
+func (b *requestBody) failed() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
 }
 
 // prefix is what was kept of the body so far. It must not be written to.
@@ -59,68 +121,42 @@ func (b *requestBody) model() string { return usage.RequestText(b.prefix(), "mod
 // attachBody gives out the client's body, framed as the client framed it.
 func (x *exchange) attachBody(out *http.Request) *failure {
 	r := x.r
-	switch {
-	case r.ContentLength == 0 && len(r.TransferEncoding) == 0:
-		x.attachNothing(out)
+	if r.ContentLength == 0 && len(r.TransferEncoding) == 0 {
+		if r.Header["Content-Length"] != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			out.TransferEncoding = []string{"identity"} // makes net/http write the Content-Length: 0 that the client wrote
+		}
 		return nil
-	case r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil:
+	}
+	x.takeBody(&requestBody{source: r.Body, length: r.ContentLength})
+	out.ContentLength = r.ContentLength
+	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil {
 		return x.attachSmall(out)
 	}
-	_ = x.client.EnableFullDuplex() // without it net/http closes the body when the answer begins; HTTP/2 needs none
-	x.body = &requestBody{source: r.Body}
-	out.Body, out.ContentLength, out.Trailer = x.body, r.ContentLength, r.Trailer
-	if !idempotencyKey(r.Header) {
-		// net/http asks for it before it takes another connection, and uses it only if the body was touched.
-		out.GetBody = func() (io.ReadCloser, error) { return nil, errNotAgain }
+	if r.Header["Expect"] != nil {
+		x.body.first = x.sendContinue
 	}
+	_ = x.client.EnableFullDuplex() // without it net/http closes the body when the answer begins; HTTP/2 needs none
+	out.Body, out.Trailer, out.GetBody = x.body, r.Trailer, x.body.again
 	return nil
+}
+
+// takeBody makes the body known to those who may have to end a read of it.
+func (x *exchange) takeBody(b *requestBody) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.body = b
 }
 
 // attachSmall reads the whole body. In memory, net/http sends it together with the header.
 func (x *exchange) attachSmall(out *http.Request) *failure {
-	body := make([]byte, x.r.ContentLength)
-	n, err := io.ReadFull(x.r.Body, body)
-	x.body = &requestBody{head: body[:n], n: int64(n)}
+	body, err := x.body.readAll()
 	if err != nil {
 		return badRequest("body_cut", "the request's body ended before its Content-Length")
 	}
-	out.Body, out.ContentLength = inMemory(body), x.r.ContentLength
-	out.GetBody = func() (io.ReadCloser, error) { return inMemory(body), x.mayRepeat() }
+	out.Body = inMemory(body)
+	out.GetBody = func() (io.ReadCloser, error) { return inMemory(body), nil }
 	return nil
 }
 
 // inMemory is a body that net/http recognizes as one that it can write together with the header.
 func inMemory(body []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(body)) }
-
-// attachNothing keeps a request without body from being repeated behind our back: net/http repeats one that carries an
-// Idempotency-Key, whatever its method, even if the provider has seen it.
-func (x *exchange) attachNothing(out *http.Request) {
-	if x.r.Header["Content-Length"] != nil && x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
-		out.TransferEncoding = []string{"identity"} // makes net/http write the Content-Length: 0 that the client wrote
-	}
-	if idempotencyKey(x.r.Header) {
-		out.Body = io.NopCloser(empty{})
-		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(empty{}), x.mayRepeat() }
-	}
-}
-
-// empty is a body of no bytes that net/http does not recognize as one.
-type empty struct{}
-
-func (empty) Read([]byte) (int, error) { return 0, io.EOF }
-
-func idempotencyKey(h http.Header) bool {
-	return h["Idempotency-Key"] != nil || h["X-Idempotency-Key"] != nil
-}
-
-// errNotAgain stops net/http from sending a request again that the provider may have seen.
-var errNotAgain = errors.New("the connection was lost after a part of the request was sent")
-
-// mayRepeat allows another try only if not one byte of this one went out. On HTTP/2 net/http asks only when the
-// upstream has said that it did not process the request.
-func (x *exchange) mayRepeat() error {
-	if x.connHTTP2 || writtenTo(x.conn) == x.connStart {
-		return nil
-	}
-	return errNotAgain
-}

@@ -12,6 +12,7 @@ import (
 type upstreamConn struct {
 	net.Conn
 	written atomic.Int64
+	shared  atomic.Bool // it carries many requests at once
 
 	ended chan struct{} // closed when there is nothing more to read
 	end   sync.Once
@@ -21,23 +22,38 @@ func newUpstreamConn(c net.Conn) *upstreamConn {
 	return &upstreamConn{Conn: c, ended: make(chan struct{})}
 }
 
-// writeErrorDelay bounds how long a failed write waits for the answer to be read.
-const writeErrorDelay = 5 * time.Second
-
 // Write holds an error back until all that the upstream has sent was read. An upstream that answers before it has read
-// the request (401, 413) and closes makes the next write fail, and net/http would throw the answer away with it.
+// the request (401, 413) and closes makes the next write fail, and net/http would throw the answer away with it. To an
+// upstream that has ended the connection nothing is written: it will not answer, and the request can go to another one.
 func (c *upstreamConn) Write(p []byte) (int, error) {
+	select {
+	case <-c.ended:
+		return 0, net.ErrClosed
+	default:
+	}
 	n, err := c.Conn.Write(p)
 	c.written.Add(int64(n))
 	if err != nil {
-		timer := time.NewTimer(writeErrorDelay)
-		defer timer.Stop()
-		select {
-		case <-c.ended:
-		case <-timer.C:
-		}
+		c.waitForEnd()
 	}
 	return n, err
+}
+
+// sharedDelay bounds how long a failed write on a shared connection waits: who reads may itself be waiting to write.
+const sharedDelay = time.Second
+
+// waitForEnd ends when there is nothing more to read, or when the connection is closed, as it is with the exchange.
+func (c *upstreamConn) waitForEnd() {
+	if !c.shared.Load() {
+		<-c.ended
+		return
+	}
+	timer := time.NewTimer(sharedDelay)
+	defer timer.Stop()
+	select {
+	case <-c.ended:
+	case <-timer.C:
+	}
 }
 
 func (c *upstreamConn) Read(p []byte) (int, error) {
@@ -53,13 +69,11 @@ func (c *upstreamConn) Close() error {
 	return c.Conn.Close()
 }
 
-// writtenTo is how many bytes were written to an upstreamConn, also below TLS.
-func writtenTo(c net.Conn) int64 {
+// beneath is the upstreamConn below TLS; nil if there is none.
+func beneath(c net.Conn) *upstreamConn {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = t.NetConn()
 	}
-	if up, ok := c.(*upstreamConn); ok {
-		return up.written.Load()
-	}
-	return 0
+	up, _ := c.(*upstreamConn)
+	return up
 }

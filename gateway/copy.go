@@ -56,32 +56,6 @@ func (b buffer) give() {
 	smallBuffers.Put(b.small)
 }
 
-// idleTimer ends an exchange whose upstream sends nothing for too long.
-type idleTimer struct {
-	timer *time.Timer
-	limit time.Duration
-}
-
-func (x *exchange) startIdleTimer() idleTimer {
-	limit := x.provider.idle
-	if limit == 0 {
-		return idleTimer{}
-	}
-	return idleTimer{time.AfterFunc(limit, func() { x.cancel(errIdle) }), limit}
-}
-
-func (t idleTimer) reset() {
-	if t.timer != nil {
-		t.timer.Reset(t.limit)
-	}
-}
-
-func (t idleTimer) stop() {
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-}
-
 // headerDelay is how long an answer's header waits for the first bytes of the body, to go out with them in one packet.
 const headerDelay = time.Millisecond
 
@@ -98,7 +72,7 @@ func (x *exchange) flushHeaderSoon() *headerFlush {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if !f.done {
-			_ = x.client.Flush() // a client that is gone is noticed by the next write
+			_ = x.flush() // a client that is gone is noticed by the next write
 		}
 	})
 	return f

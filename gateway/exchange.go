@@ -38,13 +38,19 @@ type exchange struct {
 
 	informational sync.Mutex // held while a 1xx answer is written
 	answered      bool       // no more 1xx answers, under informational
+	continued     bool       // the client got its 100, under informational
 
-	conn       net.Conn // of the newest try; nil until there was a connection
-	connStart  int64    // what had been written to conn before
-	connHTTP2  bool
-	tries      int // how often net/http took a connection
-	deadline   time.Time
-	totalTimer *time.Timer
+	conn      net.Conn // of the newest try; nil until there was a connection
+	connStart int64    // what had been written to conn before
+	connKept  bool     // conn has carried a request before, and one at a time
+	tries     int      // how often a connection was taken
+
+	idle, write stepTimer
+	total       *time.Timer // nil: no limit
+
+	mu       sync.Mutex // held while another goroutine sets deadlines of w
+	copying  bool       // the answer's body is on its way, under mu
+	finished bool       // w is no longer ours, under mu
 }
 
 // begin starts the account of an exchange.
@@ -77,22 +83,31 @@ func newID() string {
 
 // finish closes the account, exactly once. It runs on every way out, panics included.
 func (x *exchange) finish() {
+	defer x.gateway.open.remove(x)
 	p := recover()
 	if p != nil && p != http.ErrAbortHandler {
 		x.gateway.log.Error("panic while serving a request", "panic", fmt.Sprint(p), "request_id", x.record.RequestID, "stack", string(debug.Stack()))
 		x.bug()
 	}
 	x.cancel(nil)
-	if x.totalTimer != nil {
-		x.totalTimer.Stop()
-	}
-	if !x.deadline.IsZero() && p == nil {
-		_ = x.client.SetWriteDeadline(time.Time{}) // net/http keeps it for the connection's next request
-	}
+	x.release(p == nil)
 	x.account()
-	x.gateway.open.remove(x)
 	if p != nil && x.sent {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// release gives the client's connection back to net/http, which has still to write the end of a chunked answer. On
+// HTTP/2 that cannot block, and a deadline would reset the stream.
+func (x *exchange) release(whole bool) {
+	if x.total != nil {
+		x.total.Stop()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.finished = true
+	if x.copying && whole && x.write.limit > 0 && x.r.ProtoMajor == 1 {
+		_ = x.client.SetWriteDeadline(time.Now().Add(x.write.limit)) // net/http takes it off again
 	}
 }
 
@@ -102,8 +117,8 @@ func (x *exchange) bug() {
 		x.record.End = usage.EndRejected
 	}
 	if !x.sent {
-		internalFailure().write(x.w)
-		x.record.Status = http.StatusInternalServerError
+		clear(x.w.Header()) // it may describe a body that is not this one
+		x.refuse(x.record.End, internalFailure())
 	}
 }
 
@@ -111,7 +126,7 @@ func (x *exchange) bug() {
 func (x *exchange) account() {
 	rec := x.record
 	if x.body != nil {
-		rec.BytesIn = x.body.count()
+		rec.BytesIn += x.body.count()
 		rec.RequestModel = x.body.model()
 	}
 	rec.Resent = max(x.tries-1, 0)
@@ -146,8 +161,17 @@ func (x *exchange) settle(found usage.Result) {
 func (x *exchange) refuse(end usage.End, f *failure) {
 	x.record.End, x.record.Status, x.record.Error = end, f.status, f.code
 	x.w.Header()[headerRequestID] = []string{x.record.RequestID}
+	x.closeUnread()
 	x.sent = true
 	f.write(x.w)
+}
+
+// closeUnread ends the client's HTTP/1.1 connection with an answer that comes before the request's body was read:
+// what is left of the body, and who reads it, would be in the way of the next request.
+func (x *exchange) closeUnread() {
+	if x.r.ProtoMajor == 1 && !x.body.whole() {
+		x.w.Header()["Connection"] = []string{"close"}
+	}
 }
 
 // asked is what rules may ask about the exchange when the answer's header is there.
@@ -162,15 +186,25 @@ func (x *exchange) asked(status int, header http.Header) usage.Exchange {
 	}
 }
 
-// abort makes a broken answer look broken: the connection is reset on HTTP/2, and closed in the middle on HTTP/1.1. An
-// HTTP/1.0 client takes a closed connection for the answer's end, so it gets a TCP reset.
+// abort makes a broken answer look broken: the stream is reset on HTTP/2, the connection closed in the middle on
+// HTTP/1.1. An HTTP/1.0 client takes a closed connection for the answer's end, so it gets a TCP reset. On HTTP/1 the
+// connection is taken from net/http, which would wait for the rest of the request before it closes.
 func (x *exchange) abort() {
-	if !x.r.ProtoAtLeast(1, 1) {
+	_ = x.flush() // an answer whose body never began has a header all the same
+	if x.r.ProtoMajor == 1 {
 		if conn, _, err := x.client.Hijack(); err == nil {
-			reset(conn)
+			x.breakOff(conn)
 		}
 	}
 	panic(http.ErrAbortHandler)
+}
+
+func (x *exchange) breakOff(conn net.Conn) {
+	if x.r.ProtoAtLeast(1, 1) {
+		_ = conn.Close()
+		return
+	}
+	reset(conn)
 }
 
 // reset closes a connection with a TCP reset in place of an orderly end.
@@ -184,28 +218,13 @@ func reset(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// armWriteDeadline bounds the next write to the client. It is moved only when a good part of it has passed, because
-// that costs more than the rest of a write's bookkeeping.
-func (x *exchange) armWriteDeadline() {
-	limit := x.provider.write
-	if limit == 0 {
-		return
-	}
-	now := time.Now()
-	if x.deadline.Sub(now) > limit-limit/8 {
-		return
-	}
-	x.deadline = now.Add(limit)
-	_ = x.client.SetWriteDeadline(x.deadline) // a writer that knows none goes without
-}
-
 // writeFailure says how an exchange ended whose client takes no more.
 func (x *exchange) writeFailure(err error) usage.End {
-	if end, ours := x.interrupted(); ours && end != usage.EndClientClosed {
+	if end, over := x.interrupted(); over {
 		return end
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return usage.EndTimeoutWrite
+		return usage.EndTimeoutWrite // the server's own
 	}
 	return usage.EndClientClosed
 }
@@ -263,6 +282,6 @@ func (o *openExchanges) end(cause error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for x := range o.all {
-		x.cancel(cause)
+		x.interrupt(cause)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"time"
 
 	"windhover/gateway/usage"
@@ -24,7 +25,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 	}
 	out, refused := x.request(t)
 	if refused != nil {
-		x.refuse(usage.EndRejected, refused)
+		x.refuse(x.rejection(refused))
 		return
 	}
 	res, err := x.send(out)
@@ -47,6 +48,8 @@ func (x *exchange) admit(t target) (refused *failure) {
 	x.provider, x.match, refused = x.snapshot.match(name, rest)
 	if x.provider != nil {
 		x.record.Provider = x.provider.name
+		x.idle = stepTimer{x: x, limit: x.provider.idle, cause: errIdle}
+		x.write = stepTimer{x: x, limit: x.provider.write, cause: errWrite}
 	}
 	if refused != nil {
 		return refused
@@ -70,6 +73,7 @@ func (x *exchange) request(t target) (*http.Request, *failure) {
 	if upgrade := upgradeType(x.r.Header); upgrade != "" {
 		header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{upgrade}
 	}
+	hideIdempotencyKey(header)
 	out := (&http.Request{Method: x.r.Method, URL: u, Host: u.Host, Header: header}).
 		WithContext(httptrace.WithClientTrace(x.ctx, x.trace()))
 	return out, x.attachBody(out)
@@ -99,13 +103,34 @@ func badTemplate(err error) *failure {
 	return badRequest("bad_template", "a template of this provider fails on this request: "+err.Error())
 }
 
-// send gives the request to the provider's transport.
+// hideIdempotencyKey keeps net/http from sending a request again that the provider may have seen: it does so for any
+// method when the header's map holds this key as it is spelled here. The name on the wire means the same in lower case.
+func hideIdempotencyKey(h http.Header) {
+	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, ok := h[name]; ok {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
+}
+
+// rejection says how a request ended that never left: the client may be gone, or the gateway stopping, while its body is read.
+func (x *exchange) rejection(refused *failure) (usage.End, *failure) {
+	if end, over := x.interrupted(); over {
+		return end, interruption(end, x.provider.name)
+	}
+	return usage.EndRejected, refused
+}
+
+// send gives the request to the provider's transport. A request of which nothing left, because the kept connection had
+// been closed, is sent again; net/http does so by itself, but not if it saw the end before it took up the request.
 func (x *exchange) send(out *http.Request) (*http.Response, error) {
 	x.record.Attempt, x.record.Final = 1, true
-	if total := x.provider.total; total > 0 {
-		x.totalTimer = time.AfterFunc(total, func() { x.cancel(errTotal) })
-	}
+	x.startTotal()
 	res, err := x.match.route.transport.RoundTrip(out)
+	for err != nil && x.unsent() && rewind(out) {
+		res, err = x.match.route.transport.RoundTrip(out)
+	}
 	x.endInformational()
 	if err == nil {
 		x.record.FirstByte = time.Since(x.record.Time)
@@ -113,18 +138,24 @@ func (x *exchange) send(out *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// Why an exchange's context was ended; who ends it otherwise is the client.
-var (
-	errIdle     = errors.New("idle timeout")
-	errTotal    = errors.New("total timeout")
-	errShutdown = errors.New("the gateway is shutting down")
-)
+// rewind makes a request ready to be sent again, if its body can be.
+func rewind(out *http.Request) bool {
+	if out.GetBody == nil {
+		return true
+	}
+	body, err := out.GetBody()
+	out.Body = body
+	return err == nil
+}
 
 // sendFailure says how an attempt ended that got no answer.
 func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 	name := x.provider.name
-	if end, ours := x.interrupted(); ours {
+	if end, over := x.interrupted(); over {
 		return end, interruption(end, name)
+	}
+	if cut := x.body.failed(); cut != nil {
+		return usage.EndClientClosed, badRequest("body_cut", fmt.Sprintf("the request's body broke off: %v", cut))
 	}
 	var timeout interface{ Timeout() bool }
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
@@ -151,6 +182,8 @@ func (x *exchange) interrupted() (usage.End, bool) {
 		return usage.EndTimeoutIdle, true
 	case errTotal:
 		return usage.EndTimeoutTotal, true
+	case errWrite:
+		return usage.EndTimeoutWrite, true
 	case errShutdown:
 		return usage.EndShutdown, true
 	}
@@ -163,6 +196,7 @@ func (x *exchange) answer(res *http.Response) {
 	x.provider.response.responseHeader(h, res.Header, &x.match.scope)
 	h[headerRequestID] = []string{x.record.RequestID}
 	x.announceTrailers(res)
+	x.closeUnread()
 	x.record.Status = res.StatusCode
 	x.observer = x.provider.rules.Observe(x.asked(res.StatusCode, res.Header))
 	x.w.WriteHeader(res.StatusCode)
@@ -180,16 +214,18 @@ func (x *exchange) copy(res *http.Response) {
 
 // stream copies the body: every read is written and flushed at once.
 func (x *exchange) stream(res *http.Response) usage.End {
+	if !x.beginCopy() {
+		return x.readFailure()
+	}
 	flush := x.flushHeaderSoon()
 	defer flush.stop()
-	idle := x.startIdleTimer()
-	defer idle.stop()
 	buffer := takeBuffer(res.ContentLength)
 	defer func() { buffer.give() }()
 	for {
+		x.idle.start()
 		n, err := res.Body.Read(buffer.bytes())
+		x.idle.stop()
 		if n > 0 {
-			idle.reset()
 			flush.stop()
 			if end, ok := x.pass(buffer.bytes()[:n]); !ok {
 				return end
@@ -207,11 +243,12 @@ func (x *exchange) stream(res *http.Response) usage.End {
 
 // pass writes a read to the client, then lets the observer see it: the client never waits for the accounting.
 func (x *exchange) pass(p []byte) (end usage.End, ok bool) {
-	x.armWriteDeadline()
+	x.write.start()
 	n, err := x.w.Write(p)
 	if err == nil {
 		err = x.client.Flush()
 	}
+	x.write.stop()
 	x.record.BytesOut += int64(n)
 	x.observer.Write(p)
 	if err != nil {
@@ -220,9 +257,20 @@ func (x *exchange) pass(p []byte) (end usage.End, ok bool) {
 	return "", true
 }
 
+// flush sends what is buffered.
+func (x *exchange) flush() error {
+	x.write.start()
+	defer x.write.stop()
+	return x.client.Flush()
+}
+
+// readFailure says who ended an answer that did not come to its own end.
 func (x *exchange) readFailure() usage.End {
-	if end, ours := x.interrupted(); ours {
+	if end, over := x.interrupted(); over {
 		return end
+	}
+	if x.body.failed() != nil {
+		return usage.EndClientClosed
 	}
 	return usage.EndUpstreamTruncated
 }

@@ -11,6 +11,7 @@ import (
 // trace follows what net/http does with the request: which connection it takes, and 1xx answers.
 func (x *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
+		GetConn:        func(string) { x.conn = nil },
 		GotConn:        x.gotConn,
 		Got1xxResponse: x.got1xx,
 	}
@@ -18,10 +19,21 @@ func (x *exchange) trace() *httptrace.ClientTrace {
 
 func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.tries++
-	x.conn, x.connStart, x.connHTTP2 = info.Conn, writtenTo(info.Conn), false
-	if t, ok := info.Conn.(*tls.Conn); ok {
-		x.connHTTP2 = t.ConnectionState().NegotiatedProtocol == "h2"
+	x.conn, x.connKept = info.Conn, false
+	up := beneath(info.Conn)
+	if up == nil {
+		return // through a TLS proxy there are two layers of TLS
 	}
+	if t, ok := info.Conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
+		up.shared.Store(true)
+		return
+	}
+	x.connStart, x.connKept = up.written.Load(), info.Reused
+}
+
+// unsent reports whether the newest try failed because a kept connection had ended before a byte of the request was written.
+func (x *exchange) unsent() bool {
+	return x.conn != nil && x.connKept && beneath(x.conn).written.Load() == x.connStart && x.ctx.Err() == nil
 }
 
 // got1xx passes an informational answer on at once (RFC 9110, section 15.2). net/http may call it when the exchange is
@@ -32,6 +44,12 @@ func (x *exchange) got1xx(code int, header textproto.MIMEHeader) error {
 	if x.answered || !x.r.ProtoAtLeast(1, 1) {
 		return nil // HTTP/1.0 knows no 1xx
 	}
+	if code == http.StatusContinue {
+		if x.continued {
+			return nil
+		}
+		x.continued = true
+	}
 	h := x.w.Header()
 	before := maps.Clone(h)
 	maps.Copy(h, http.Header(header))
@@ -39,6 +57,18 @@ func (x *exchange) got1xx(code int, header textproto.MIMEHeader) error {
 	clear(h)
 	maps.Copy(h, before)
 	return nil
+}
+
+// sendContinue asks the client for its body (RFC 9110, section 10.1.1) when the upstream has, or has kept silent for a
+// second. net/http would do so too, but while another 1xx answer may be on its way.
+func (x *exchange) sendContinue() {
+	x.informational.Lock()
+	defer x.informational.Unlock()
+	if x.answered || x.continued {
+		return
+	}
+	x.continued = true
+	x.w.WriteHeader(http.StatusContinue)
 }
 
 // endInformational says that the final answer's turn has come.

@@ -3,12 +3,15 @@ package gateway
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"windhover/gateway/usage"
 )
@@ -16,6 +19,10 @@ import (
 // tunnel joins both connections after the upstream has switched protocols (RFC 9110, section 7.8), as for WebSockets.
 // Bytes pass both ways until one side is done.
 func (x *exchange) tunnel(res *http.Response) {
+	if !x.body.whole() {
+		x.refuse(usage.EndUpstreamError, upstreamFailure("bad_upgrade", x.provider.name+" switched protocols before it had read the request"))
+		return
+	}
 	upstream, ok := res.Body.(io.ReadWriteCloser)
 	if asked, got := upgradeType(x.r.Header), upgradeType(res.Header); !ok || !strings.EqualFold(asked, got) {
 		x.refuse(usage.EndUpstreamError, upstreamFailure("bad_upgrade", fmt.Sprintf("%s switched to protocol %q, the client asked for %q", x.provider.name, got, asked)))
@@ -59,8 +66,6 @@ func (x *exchange) writeSwitch(w *bufio.Writer, res *http.Response) error {
 
 // join copies both ways until one side is done, and says which. client may hold bytes that came in one packet with the request.
 func (x *exchange) join(conn net.Conn, client *bufio.Reader, upstream io.ReadWriteCloser) (end usage.End) {
-	idle := x.startIdleTimer()
-	defer idle.stop()
 	var first sync.Once
 	done := func(by usage.End) {
 		first.Do(func() {
@@ -75,52 +80,63 @@ func (x *exchange) join(conn net.Conn, client *bufio.Reader, upstream io.ReadWri
 		done(by)
 	})
 	defer stop()
+	x.idle.start()
+	defer x.idle.stop()
 
 	var sent int64
 	var up sync.WaitGroup
 	up.Go(func() {
-		err := relay(upstream, client, func(p []byte) {
-			sent += int64(len(p))
-			idle.reset()
-		})
-		done(tunnelEnd(err, usage.EndClientClosed))
+		done(relay(upstream, client, tunnelEnds{read: usage.EndClientClosed, write: usage.EndUpstreamTruncated}, func(n int) {
+			sent += int64(n)
+			x.idle.start()
+		}))
 	})
-	err := relay(conn, upstream, func(p []byte) {
-		x.record.BytesOut += int64(len(p))
-		idle.reset()
-	})
-	done(tunnelEnd(err, usage.EndUpstreamTruncated))
+	down := boundedWriter{conn, x.provider.write}
+	done(relay(down, upstream, tunnelEnds{read: usage.EndUpstreamTruncated, write: usage.EndClientClosed}, func(n int) {
+		x.record.BytesOut += int64(n)
+		x.idle.start()
+	}))
 	up.Wait()
 	x.record.BytesIn = sent
 	return end
 }
 
-// tunnelEnd is complete for a side that closed its connection in order.
-func tunnelEnd(err error, broken usage.End) usage.End {
-	if err == nil {
-		return usage.EndComplete
-	}
-	return broken
-}
+// tunnelEnds are what it means that a read or a write of one direction fails.
+type tunnelEnds struct{ read, write usage.End }
 
-// relay copies until either side fails; nil means that src ended in order.
-func relay(dst io.Writer, src io.Reader, pass func([]byte)) error {
+// relay copies until either side fails, or src ends in order: the tunnel is complete then.
+func relay(dst io.Writer, src io.Reader, ends tunnelEnds, pass func(n int)) usage.End {
 	buffer := takeBuffer(-1)
 	defer func() { buffer.give() }()
 	for {
 		n, err := src.Read(buffer.bytes())
 		if n > 0 {
-			if _, err := dst.Write(buffer.bytes()[:n]); err != nil {
-				return err
+			if _, err := dst.Write(buffer.bytes()[:n]); errors.Is(err, os.ErrDeadlineExceeded) {
+				return usage.EndTimeoutWrite
+			} else if err != nil {
+				return ends.write
 			}
-			pass(buffer.bytes()[:n])
+			pass(n)
 			buffer = buffer.fit(n)
 		}
 		if err == io.EOF {
-			return nil
+			return usage.EndComplete
 		}
 		if err != nil {
-			return err
+			return ends.read
 		}
 	}
+}
+
+// boundedWriter bounds every write to a connection.
+type boundedWriter struct {
+	net.Conn
+	limit time.Duration // 0: no limit
+}
+
+func (w boundedWriter) Write(p []byte) (int, error) {
+	if w.limit > 0 {
+		_ = w.SetWriteDeadline(time.Now().Add(w.limit)) // an expired deadline ends the write with an error all the same
+	}
+	return w.Conn.Write(p)
 }

@@ -1,0 +1,116 @@
+package gateway
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+)
+
+// prompt is how late an event may arrive. A proxy that holds one back holds it for the 20 ms until the next, or to the end.
+const prompt = 10 * time.Millisecond
+
+func TestEachEventArrivesWhenItIsSent(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, client, upstream string) {
+		const events = 30
+		sent := make(chan time.Time, events)
+		g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for i := range events {
+				sent <- time.Now()
+				fmt.Fprintf(w, "data: {\"n\":%d}\n\n", i)
+				http.NewResponseController(w).Flush()
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
+		late := lateness(t, newClient(t, client), g.url+"/up/v1/events", sent, events)
+		slices.Sort(late)
+		if median := late[events/2]; median > prompt {
+			t.Errorf("median lateness = %v, want below %v; all: %v", median, prompt, late)
+		}
+	})
+}
+
+// lateness is how long after it was sent each event arrived.
+func lateness(t *testing.T, client *http.Client, url string, sent <-chan time.Time, events int) []time.Duration {
+	t.Helper()
+	res, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var late []time.Duration
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if lines.Text() != "" {
+			late = append(late, time.Since(<-sent))
+		}
+	}
+	if lines.Err() != nil || len(late) != events {
+		t.Fatalf("%d events arrived, %v, want %d", len(late), lines.Err(), events)
+	}
+	return late
+}
+
+func TestHeaderArrivesBeforeTheBodyBegins(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, client, upstream string) {
+		release := make(chan struct{})
+		sent := make(chan time.Time, 20)
+		g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
+			sent <- time.Now()
+			http.NewResponseController(w).Flush()
+			<-release
+		})
+		c := newClient(t, client)
+		var late []time.Duration
+		for range 10 {
+			res, err := c.Get(g.url + "/up/v1/events")
+			if err != nil {
+				t.Fatal(err)
+			}
+			late = append(late, time.Since(<-sent))
+			defer res.Body.Close()
+		}
+		close(release)
+		slices.Sort(late)
+		if median := late[5]; median > prompt {
+			t.Errorf("median lateness of the header = %v, want below %v", median, prompt)
+		}
+	})
+}
+
+func TestBodyOfKnownLengthIsNotHeldBack(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, client, upstream string) {
+		next := make(chan struct{})
+		g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", "6")
+			for _, part := range []string{`{"`, `a"`, `:1`} {
+				io.WriteString(w, part)
+				http.NewResponseController(w).Flush()
+				<-next // until the client has got the part
+			}
+		})
+		res, err := newClient(t, client).Get(g.url + "/up/v1/models")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		for _, want := range []string{`{"`, `a"`, `:1`} {
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != want {
+				t.Fatalf("part = %q, %v, want %q", got, err, want)
+			}
+			next <- struct{}{}
+		}
+		if res.ContentLength != 6 {
+			t.Errorf("Content-Length = %d, want 6", res.ContentLength)
+		}
+	})
+}
