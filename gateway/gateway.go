@@ -4,7 +4,6 @@ package gateway
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -40,6 +39,8 @@ type Options struct {
 	Sink func(*usage.Record)
 	// Load reads the file again for Reload.
 	Load func() (*config.File, error)
+	// Reloaded is told how each Reload ended, one call at a time: the revision in use, and the error if it changed nothing.
+	Reloaded func(revision string, err error)
 	// Logger is where the gateway logs; slog.Default() by default.
 	Logger *slog.Logger
 
@@ -56,9 +57,9 @@ type Gateway struct {
 	draining   atomic.Bool
 	pages      http.Handler
 
-	reloading sync.Mutex   // held by Reload
-	file      *config.File // of the newest load attempt that read anything
-	failed    string       // the error of the newest attempt; empty if it succeeded
+	reloading sync.Mutex // held by Reload
+	paths     []string   // of the newest load attempt that read anything, under reloading
+	failure   atomic.Pointer[loadFailure]
 }
 
 // New compiles the file and returns a Gateway that serves it. The error is config.Problems.
@@ -69,6 +70,9 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if o.Sink == nil {
 		o.Sink = func(*usage.Record) {}
 	}
+	if o.Reloaded == nil {
+		o.Reloaded = func(string, error) {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -76,9 +80,8 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{options: o, log: o.Logger, file: f, transports: transports{roots: o.roots}}
-	g.transports.connect(s)
-	g.snapshot.Store(s)
+	g := &Gateway{options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
+	g.use(s)
 	g.pages = g.newPages()
 	return g, nil
 }
@@ -106,59 +109,11 @@ func (g *Gateway) Revision() string { return g.snapshot.Load().Revision }
 // Providers are the names of the file in use, sorted.
 func (g *Gateway) Providers() []string { return g.snapshot.Load().names }
 
-// Paths are the files that the newest load attempt read or looked for: a change to one of them calls for Reload.
-func (g *Gateway) Paths() []string {
-	g.reloading.Lock()
-	defer g.reloading.Unlock()
-	return g.file.Paths
-}
-
-// Reload loads and compiles the file again, and swaps it in whole, or not at all: on any error the last good one stays.
-// The error is config.Problems, or that of reading the file. An exchange that is open keeps the snapshot it began with.
-func (g *Gateway) Reload() error {
-	if g.options.Load == nil {
-		return errors.New("reload: this gateway was given no file to load again")
-	}
-	g.reloading.Lock()
-	defer g.reloading.Unlock()
-	s, err := g.load()
-	if err != nil {
-		g.logFailure(err)
-		return err
-	}
-	g.transports.connect(s)
-	before := g.snapshot.Swap(s)
-	g.failed = ""
-	g.log.Info("providers reloaded", "revision", s.Revision, "was", before.Revision, "providers", len(s.names))
-	return nil
-}
-
-// load is a snapshot of the file as it is now. It looks for every problem, also in what a broken file still says.
-func (g *Gateway) load() (*Snapshot, error) {
-	f, err := g.options.Load()
-	if f != nil {
-		g.file = f
-	}
-	var problems config.Problems
-	switch {
-	case err == nil:
-		return Compile(f)
-	case f == nil || !errors.As(err, &problems):
-		return nil, err
-	}
-	var more config.Problems
-	if _, err := Compile(f); errors.As(err, &more) {
-		problems = append(problems, more...)
-	}
-	return nil, problems.Err()
-}
-
-// logFailure logs the error of a reload once, however often the same file is tried.
-func (g *Gateway) logFailure(err error) {
-	if text := err.Error(); text != g.failed {
-		g.failed = text
-		g.log.Error("reload failed, the last good providers stay in use", "revision", g.snapshot.Load().Revision, "problems", text)
-	}
+// Open is how many exchanges have begun and not finished.
+func (g *Gateway) Open() int {
+	g.open.mu.Lock()
+	defer g.open.mu.Unlock()
+	return len(g.open.all)
 }
 
 // Drain makes the gateway say that it is not ready, so that nobody sends it more.

@@ -16,6 +16,8 @@ import (
 type Snapshot struct {
 	Revision string // of the file
 
+	file      *config.File // what it was compiled from
+	since     time.Time    // when it came into use
 	providers map[string]*provider
 	names     []string // sorted
 }
@@ -42,7 +44,7 @@ const (
 
 // Compile gives the file its meaning: patterns, templates, rules. The error is config.Problems, every one that there is.
 func Compile(f *config.File) (*Snapshot, error) {
-	s := &Snapshot{Revision: f.Revision, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers))}
+	s := &Snapshot{Revision: f.Revision, file: f, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers))}
 	sets, problems := usage.Compile(f)
 	for _, name := range s.names {
 		p, more := compileProvider(f.Providers[name], sets)
