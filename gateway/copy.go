@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -91,19 +92,20 @@ func (f *headerFlush) stop() {
 
 // announceTrailers names the trailers that the upstream has announced.
 func (x *exchange) announceTrailers(res *http.Response) {
-	x.trailers = len(res.Trailer)
 	for name := range res.Trailer {
 		x.w.Header().Add("Trailer", name)
 	}
 }
 
-// sendTrailers sends what stood behind the body, announced or not.
+// sendTrailers sends what stood behind the body, announced or not. The prefix lets net/http send a name that it did not
+// hear of before the body.
 func (x *exchange) sendTrailers(res *http.Response) {
-	prefix := ""
-	if len(res.Trailer) != x.trailers {
-		prefix = http.TrailerPrefix // lets net/http send names that it did not hear of before
-	}
+	h := x.w.Header()
+	announced := h["Trailer"]
 	for name, values := range res.Trailer {
-		x.w.Header()[prefix+name] = values
+		if !slices.Contains(announced, name) {
+			name = http.TrailerPrefix + name
+		}
+		h[name] = values
 	}
 }

@@ -34,7 +34,6 @@ type exchange struct {
 	observer *usage.Observer
 	record   *usage.Record
 	sent     bool // the answer's header went to the client
-	trailers int  // how many were announced
 
 	informational sync.Mutex // held while a 1xx answer is written
 	answered      bool       // no more 1xx answers, under informational
