@@ -132,10 +132,15 @@ func (x *exchange) send(out *http.Request) (*http.Response, error) {
 		res, err = x.match.route.transport.RoundTrip(out)
 	}
 	x.endInformational()
-	if err == nil {
-		x.record.FirstByte = time.Since(x.record.Time)
+	if err != nil {
+		return nil, err
 	}
-	return res, err
+	x.record.FirstByte = time.Since(x.record.Time)
+	if res.StatusCode < 100 {
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("status %d is none", res.StatusCode) // net/http reads such a one, and panics when it is to write it
+	}
+	return res, nil
 }
 
 // rewind makes a request ready to be sent again, if its body can be.
