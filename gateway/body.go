@@ -123,12 +123,13 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 	r := x.r
 	if r.ContentLength == 0 && len(r.TransferEncoding) == 0 {
 		if r.Header["Content-Length"] != nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
-			out.TransferEncoding = []string{"identity"} // makes net/http write the Content-Length: 0 that the client wrote
+			out.Body, out.TransferEncoding = http.NoBody, []string{"identity"} // makes net/http write the Content-Length: 0 that the client wrote
 		}
 		return nil
 	}
 	x.takeBody(&requestBody{source: r.Body, length: r.ContentLength})
-	out.ContentLength = r.ContentLength
+	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.
+	out.ContentLength, out.TransferEncoding = r.ContentLength, r.TransferEncoding
 	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil {
 		return x.attachSmall(out)
 	}
