@@ -21,7 +21,8 @@ const (
 // must look like, `jsonschema` says required and enum.
 type decoder struct {
 	references references
-	paths      pathSet // what ${file:} named
+	paths      pathSet            // what ${file:} and the keys of tls named
+	pems       map[string]pemFile // what was read of those of tls, by path
 	problems   Problems
 	known      map[reflect.Type][]field // of the structs met so far
 }
@@ -41,6 +42,14 @@ func (d *decoder) value(n *node, v reflect.Value, f field) {
 		*p = d.textList(n, f)
 	case *Template:
 		*p, _ = d.template(n, f)
+	case *SecretText:
+		*p, _ = d.secretText(n, f)
+	case *SecretList:
+		*p = d.secretList(n, f)
+	case *PEM:
+		*p = d.pem(n, f)
+	case *HTTPVersion:
+		*p = d.httpVersion(n)
 	case *Duration:
 		*p = d.duration(n)
 	case **bool:

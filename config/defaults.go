@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -12,16 +13,21 @@ func (l *loader) defaults(levels []level) Defaults {
 	for _, level := range levels {
 		all = l.lay(all, level.head.Defaults)
 	}
+	l.checkKeyPair(all.TLS)
 	return all
 }
 
 // layUnder lays the defaults under a provider's own keys.
 func (l *loader) layUnder(p *Provider, base Defaults) {
-	merged := l.lay(base, Defaults{Request: p.Request, Response: p.Response, Timeouts: p.Timeouts})
+	merged := l.lay(base, Defaults{Request: p.Request, Response: p.Response, Timeouts: p.Timeouts, TLS: p.TLS, HTTP: p.HTTP, Proxy: p.Proxy})
 	p.Request, p.Response, p.Timeouts = merged.Request, merged.Response, merged.Timeouts
+	p.TLS, p.HTTP, p.Proxy = merged.TLS, merged.HTTP, merged.Proxy
+	if p.TLS != base.TLS {
+		l.checkKeyPair(p.TLS)
+	}
 }
 
-// lay is over laid on base: maps key by key, lists add up, of durations the upper one counts.
+// lay is over laid on base: maps key by key, lists add up, of single values the upper one counts.
 func (l *loader) lay(base, over Defaults) Defaults {
 	var x Defaults
 	x.Request.Headers.Set = layMap(base.Request.Headers.Set, over.Request.Headers.Set)
@@ -31,6 +37,15 @@ func (l *loader) lay(base, over Defaults) Defaults {
 	x.Request.Query.Remove = l.layList(base.Request.Query.Remove, over.Request.Query.Remove, sameText)
 	x.Response.Headers.Set = layMap(base.Response.Headers.Set, over.Response.Headers.Set)
 	x.Response.Headers.Remove = l.layList(base.Response.Headers.Remove, over.Response.Headers.Remove, strings.EqualFold)
+	x.TLS = TLS{
+		Broken:     base.TLS.Broken || over.TLS.Broken,
+		CA:         cmp.Or(over.TLS.CA, base.TLS.CA),
+		Cert:       cmp.Or(over.TLS.Cert, base.TLS.Cert),
+		Key:        cmp.Or(over.TLS.Key, base.TLS.Key),
+		ServerName: cmp.Or(over.TLS.ServerName, base.TLS.ServerName),
+	}
+	x.HTTP = cmp.Or(over.HTTP, base.HTTP)
+	x.Proxy = cmp.Or(over.Proxy, base.Proxy)
 	x.Timeouts = Timeouts{
 		Connect:        layDuration(base.Timeouts.Connect, over.Timeouts.Connect),
 		ResponseHeader: layDuration(base.Timeouts.ResponseHeader, over.Timeouts.ResponseHeader),

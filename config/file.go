@@ -20,9 +20,12 @@ type Document struct {
 
 // Defaults are a provider's keys that can be given for all of them.
 type Defaults struct {
-	Request  RequestRewrite  `yaml:"request"`  // what is changed in every request
-	Response ResponseRewrite `yaml:"response"` // what is changed in every answer
-	Timeouts Timeouts        `yaml:"timeouts"` // bounds of every exchange
+	Request  RequestRewrite  `yaml:"request"`            // what is changed in every request
+	Response ResponseRewrite `yaml:"response"`           // what is changed in every answer
+	Timeouts Timeouts        `yaml:"timeouts"`           // bounds of every exchange
+	TLS      TLS             `yaml:"tls"`                // what connections are secured with
+	HTTP     HTTPVersion     `yaml:"http"`               // version that providers are spoken to in
+	Proxy    SecretText      `yaml:"proxy" form:"proxy"` // what stands between the gateway and providers
 }
 
 // File is the providers file with everything laid over that it builds on (`extends`, `defaults`, fragments, references).
@@ -57,6 +60,17 @@ type Provider struct {
 	Request  RequestRewrite  `yaml:"request"`  // what is changed in a request on its way up
 	Response ResponseRewrite `yaml:"response"` // what is changed in an answer on its way down
 	Timeouts Timeouts        `yaml:"timeouts"` // bounds of the phases of an exchange
+	TLS      TLS             `yaml:"tls"`      // what a connection to the provider is secured with
+
+	// HTTP is the version that the provider is spoken to in: `auto` (default: HTTP/2 where the provider offers it), `1`,
+	// or `2`, which towards http:// means HTTP/2 without TLS, known to be understood. A WebSocket needs `auto` or `1`.
+	HTTP HTTPVersion `yaml:"http"`
+	// Proxy stands between the gateway and the provider: http://HOST:PORT, https://… or socks5://…, or `off` for none.
+	// Default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. It may hold references.
+	Proxy SecretText `yaml:"proxy" form:"proxy"`
+	// Access says who may use the provider. Default: everybody who reaches the gateway. It is a provider's own and no
+	// default for all: a list that adds up would let in more than its author wrote.
+	Access Access `yaml:"access"`
 }
 
 // Route is one path of a provider and where it leads.
@@ -103,6 +117,23 @@ type Timeouts struct {
 	Total          Duration `yaml:"total"`           // of the whole exchange; default 0s, which is off
 	Write          Duration `yaml:"write"`           // one write to the client; default 5m
 	IdleConnection Duration `yaml:"idle_connection"` // how long an unused upstream connection is kept; default 30s
+}
+
+// TLS is what a connection is secured with; the least is TLS 1.2. Paths are relative to the file that names them. When a
+// file changes, new connections use it.
+type TLS struct {
+	Broken bool `yaml:"-"` // a problem was found in it, and what that concerns is left out
+
+	CA         PEM  `yaml:"ca_file" form:"certificate"`   // PEM file of the authorities that may have signed the provider's certificate, in place of the system's
+	Cert       PEM  `yaml:"cert_file" form:"certificate"` // PEM file of the certificate that the gateway shows, and what stands between it and its authority
+	Key        PEM  `yaml:"key_file" form:"key"`          // PEM file of that certificate's private key
+	ServerName Text `yaml:"server_name" form:"server"`    // name that the provider's certificate must be for; default: the host of upstream
+}
+
+// Access is what a client needs to use a provider. The gateway takes it off the request before it goes on.
+type Access struct {
+	Tokens SecretList `yaml:"tokens" jsonschema:"required"`  // any one of them lets a client in; they may hold references
+	Header Text       `yaml:"header" form:"settable header"` // what a token comes in; default X-Windhover-Key; in Authorization it stands behind `Bearer `
 }
 
 // TextList is a list of texts; the file may give a single one without brackets.

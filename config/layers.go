@@ -153,10 +153,10 @@ func (l *layers) settings(all *koanf.Koanf) Settings {
 	refs := &references{lookupEnv: l.lookupEnv, files: map[string]fileContent{}}
 	for _, x := range l.table {
 		text := all.Get(x.Name).(Text)
-		value, err := refs.expand(text)
+		value, err := expand(text.Value, func(reference string) (Secret, error) { return refs.resolve(reference, text.Pos.File) })
 		if err == nil {
-			err = x.set(&s, value)
-			if err != nil && value != text.Value {
+			err = x.set(&s, value.Reveal())
+			if err != nil && value.Reveal() != text.Value {
 				err = fmt.Errorf("what stands behind the reference is no %s", x.form()) // err holds the value, which may be a secret
 			}
 		}
@@ -165,33 +165,6 @@ func (l *layers) settings(all *koanf.Koanf) Settings {
 		}
 	}
 	return s
-}
-
-// expand replaces every reference in a setting by what it stands for. There are no holes in settings.
-func (r *references) expand(text Text) (string, error) {
-	var out strings.Builder
-	rest := text.Value
-	for {
-		before, after, found := strings.Cut(rest, "${")
-		if !found {
-			return out.String() + rest, nil
-		}
-		if literal, escaped := strings.CutSuffix(before, "$"); escaped {
-			out.WriteString(literal + "${")
-			rest = after
-			continue
-		}
-		reference, behind, closed := strings.Cut(after, "}")
-		if !closed {
-			return "", errors.New("this ${ is not closed; write $${ for a literal ${")
-		}
-		secret, err := r.resolve(reference, text.Pos.File)
-		if err != nil {
-			return "", err
-		}
-		out.WriteString(before + secret.Reveal())
-		rest = behind
-	}
 }
 
 func (l *layers) lookupEnv(name string) (string, bool) {

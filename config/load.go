@@ -59,6 +59,7 @@ func newLoader(o Options) *loader {
 		sum:     sha256.New(),
 		decoder: decoder{
 			references: references{lookupEnv: o.LookupEnv, noSecrets: o.NoSecrets, files: map[string]fileContent{}},
+			pems:       map[string]pemFile{},
 			known:      map[reflect.Type][]field{},
 		},
 	}

@@ -52,6 +52,35 @@ func (r *references) resolve(reference, namedIn string) (Secret, error) {
 	return Secret{}, fmt.Errorf("the environment variable %s is not set; set it, or write ${%s:-default}", name, name)
 }
 
+// expand replaces every reference in a text by what it stands for; there are no holes in it. The whole is as secret as
+// what it is made of, and missing where a part is.
+func expand(text string, resolve func(reference string) (Secret, error)) (Secret, error) {
+	var out strings.Builder
+	missing := false
+	for {
+		before, after, found := strings.Cut(text, "${")
+		if !found {
+			return Secret{value: out.String() + before, missing: missing}, nil
+		}
+		if literal, escaped := strings.CutSuffix(before, "$"); escaped {
+			out.WriteString(literal + "${")
+			text = after
+			continue
+		}
+		reference, behind, closed := strings.Cut(after, "}")
+		if !closed {
+			return Secret{}, errors.New("this ${ is not closed; write $${ for a literal ${")
+		}
+		secret, err := resolve(reference)
+		if err != nil {
+			return Secret{}, err
+		}
+		out.WriteString(before + secret.Reveal())
+		missing = missing || secret.Missing()
+		text = behind
+	}
+}
+
 // fromFile is what a file holds, less one line break at its end: editors and `echo` add it, and no secret means it.
 func (r *references) fromFile(path, namedIn string) (Secret, error) {
 	if path == "" {

@@ -81,22 +81,28 @@ func (d *decoder) templates(n *node, f field) map[string]Template {
 	return all
 }
 
-// isSettable reports whether a header may be set by the file. Those that belong to one connection or frame the body are
-// the transport's own: a wrong one there lets a second request slip into the first.
+// isSettable reports whether a header may be set by the file.
 func (d *decoder) isSettable(n *node, e entry) bool {
-	if !isToken(e.key) {
-		d.rejectKey(n, e, "%s is no header name", quoted(e.key))
+	if fault := headerFault(e.key); fault != "" {
+		d.rejectKey(n, e, "%s", fault)
 		return false
 	}
-	switch textproto.CanonicalMIMEHeaderKey(e.key) {
-	case "Host":
-		d.rejectKey(n, e, "Host cannot be set; it comes from upstream")
-	case "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade":
-		d.rejectKey(n, e, "%s cannot be set; it belongs to the connection", e.key)
-	default:
-		return true
+	return true
+}
+
+// headerFault says why a header cannot be set, or is empty. Those that belong to one connection or frame the body are
+// the transport's own: a wrong one there lets a second request slip into the first.
+func headerFault(name string) string {
+	if !isToken(name) {
+		return quoted(name) + " is no header name"
 	}
-	return false
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Host":
+		return "Host cannot be set; it comes from upstream"
+	case "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade":
+		return name + " cannot be set; it belongs to the connection"
+	}
+	return ""
 }
 
 // isHeaderPattern checks an item of a list of headers to remove: a name in which * stands for any characters, after a ! or not.

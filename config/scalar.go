@@ -17,7 +17,7 @@ func (d *decoder) text(n *node, f field) (text Text, ok bool) {
 		return Text{}, false
 	}
 	if at := findReference(n.text); at >= 0 {
-		d.add(text.ProblemAt(at, "a reference cannot stand here; only upstream and the values of headers and of the query may hold one"))
+		d.add(text.ProblemAt(at, "a reference cannot stand here; only upstream, proxy, access tokens and the values of headers and of the query may hold one"))
 		return Text{}, false
 	}
 	if !d.inForm(n, f) {
@@ -59,10 +59,7 @@ func (d *decoder) rejectBrackets(n *node, f field) {
 
 // inForm checks a text against the tags of its field.
 func (d *decoder) inForm(n *node, f field) bool {
-	if f.form == "expression" {
-		return d.isExpression(n)
-	}
-	if f.form == "header name" && !d.isHeaderPattern(n) {
+	if check := d.formCheck(f.form); check != nil && !check(n) {
 		return false
 	}
 	if f.enum != nil && !slices.Contains(f.enum, n.text) {
@@ -70,6 +67,21 @@ func (d *decoder) inForm(n *node, f field) bool {
 		return false
 	}
 	return true
+}
+
+// formCheck is what says whether a text has a form; nil where any will do.
+func (d *decoder) formCheck(form string) func(*node) bool {
+	switch form {
+	case "expression":
+		return d.isExpression
+	case "header name":
+		return d.isHeaderPattern
+	case "settable header":
+		return d.isHeader
+	case "server":
+		return d.isServerName
+	}
+	return nil
 }
 
 // isExpression checks what can be seen of an expression without compiling it. YAML ends an unquoted text at ` #` without
@@ -88,21 +100,23 @@ func (d *decoder) isExpression(n *node) bool {
 
 // textList is a list of texts, or a single one.
 func (d *decoder) textList(n *node, f field) TextList {
+	return oneOrMore(d, n, func(item *node) (Text, bool) { return d.text(item, f) })
+}
+
+// oneOrMore is a list of what one reads, or a single one without brackets.
+func oneOrMore[T any](d *decoder, n *node, one func(*node) (T, bool)) []T {
+	items := []*node{n}
 	switch n.kind {
 	case listKind:
+		items = n.items
 	case mappingKind, nothingKind, brokenKind:
 		d.wrongKind(n, "a text or a list of texts")
 		return nil
-	default:
-		if text, ok := d.text(n, f); ok {
-			return TextList{text}
-		}
-		return nil
 	}
-	var list TextList
-	for _, item := range n.items {
-		if text, ok := d.text(item, f); ok {
-			list = append(list, text)
+	var list []T
+	for _, item := range items {
+		if x, ok := one(item); ok {
+			list = append(list, x)
 		}
 	}
 	return list

@@ -59,10 +59,10 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"choice", "duration", "expression-too-long", "header-name", "header-of-connection", "kind-consumes", "kind-empty-text",
+		"access", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "http-version", "kind-consumes", "kind-empty-text",
 		"kind-list-of-providers", "kind-mapping-as-text", "kind-nothing", "kind-number-as-text", "kind-rule-without-dash",
 		"kind-text-as-mapping", "kind-truth-as-text", "provider-name", "provider-name-taken", "provider-upstream-and-routes",
-		"provider-without-upstream", "route-without-upstream", "unknown-keys", "version-missing", "version-text", "version-unknown",
+		"provider-without-upstream", "route-without-upstream", "tls-server-name", "unknown-keys", "version-missing", "version-text", "version-unknown",
 	} {
 		if err := validate(t, filepath.Join(badFolder, name+".yaml")); err == nil {
 			t.Errorf("the schema accepts %s.yaml", name)
@@ -140,9 +140,11 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxText))}
 	}
 	switch t {
-	case reflect.TypeFor[Text](), reflect.TypeFor[Template]():
+	case reflect.TypeFor[Text](), reflect.TypeFor[Template](), reflect.TypeFor[SecretText](), reflect.TypeFor[PEM]():
 		return text()
-	case reflect.TypeFor[TextList]():
+	case reflect.TypeFor[HTTPVersion]():
+		return &jsonschema.Schema{Enum: []any{"auto", 1, 2, "1", "2"}}
+	case reflect.TypeFor[TextList](), reflect.TypeFor[SecretList]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
 	case reflect.TypeFor[Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"30s", "15m", "1h30m"}}
@@ -166,6 +168,13 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 		case "header name":
 			property.OneOf[0].Pattern = tokenPattern
 			property.OneOf[1].Items.Pattern = tokenPattern
+		case "settable header":
+			property.Pattern = tokenPattern
+			property.Not = &jsonschema.Schema{Pattern: unsettablePattern()}
+		case "server":
+			property.Pattern = `^[0-9A-Za-z._:-]+$`
+		case "proxy":
+			property.Examples = []any{"off", "http://proxy.internal:3128", "socks5://127.0.0.1:1080"}
 		case "header":
 			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: unsettablePattern()}}
 			property.AdditionalProperties.MinLength = nil
