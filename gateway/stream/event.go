@@ -5,14 +5,14 @@
 // can make a decoder fail, panic or wait.
 package stream
 
-// Event is one SSE event, NDJSON line, array element or event-stream frame, or a whole JSON body.
+// Event is one SSE event, NDJSON line, array element, event-stream frame or WebSocket message, or a whole JSON body.
 type Event struct {
 	// Name is what the framing calls the event: the SSE `event` field, or the frame's `:event-type` or
 	// `:exception-type`. At most 256 bytes; empty where the framing gives none.
 	Name string
 	// Data is JSON or other text. It is valid only until emit returns, and must not be written to.
 	Data []byte
-	// Cut says that Data is the projection of something larger than Options.Limit.
+	// Cut says that Data is the projection, or with Options.Head the beginning, of something larger than Options.Limit.
 	Cut bool
 	// Exception says that the frame was an error which the provider sent in place of an event.
 	Exception bool
@@ -38,6 +38,8 @@ type Options struct {
 	Limit int
 	// Project makes larger events small: they flow through it, and Event.Data is what it kept of them. nil: they are dropped.
 	Project *Projection
+	// Head hands on the first Limit bytes of larger events instead.
+	Head bool
 }
 
 // New is a decoder for a body in the format f that calls emit for each event.

@@ -1,11 +1,15 @@
 package stream
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // hold gathers the data of one event: as it is up to the limit, beyond it through the projection, and without a
-// projection not at all. It is used again for the next event, and so are its buffers.
+// projection not at all, or its beginning alone. It is used again for the next event, and so are its buffers.
 type hold struct {
 	limit      int
+	head       bool        // of what is larger, keep the beginning
 	projection *Projection // may be nil
 	projector  *Projector  // made when the first event grew too large
 
@@ -19,7 +23,7 @@ func newHold(o Options) hold {
 	if o.Limit <= 0 {
 		o.Limit = DefaultLimit
 	}
-	return hold{limit: o.Limit, projection: o.Project}
+	return hold{limit: o.Limit, head: o.Head, projection: o.Project}
 }
 
 // write takes the next piece of the event's data.
@@ -27,6 +31,11 @@ func (h *hold) write(p []byte) {
 	h.size += len(p)
 	if !h.large && h.size <= h.limit {
 		h.buf = append(h.buf, p...)
+		return
+	}
+	if h.head {
+		h.large = true
+		h.buf = append(h.buf, p[:min(len(p), h.limit-len(h.buf))]...)
 		return
 	}
 	if h.projection == nil {
@@ -51,11 +60,22 @@ func (h *hold) event() (e Event, ok bool) {
 	if !h.large {
 		return Event{Data: h.buf}, true
 	}
+	if h.head {
+		return Event{Data: h.buf, Cut: true}, true
+	}
 	if h.projector == nil || !h.projector.Valid() || h.projector.Overflow() {
 		h.dropped++
 		return Event{}, false
 	}
 	return Event{Data: h.projector.Bytes(), Cut: true}, true
+}
+
+// mayBeJSON tells data that is worth a look from binary data such as audio.
+func (h *hold) mayBeJSON() bool {
+	if h.large {
+		return h.projector == nil || h.projector.Valid()
+	}
+	return mayBeJSON(h.buf)
 }
 
 // reset forgets the event.
@@ -87,3 +107,9 @@ func (b *bom) strip(p []byte) []byte {
 
 // trimSpace is p from its first byte that is not JSON white space.
 func trimSpace(p []byte) []byte { return bytes.TrimLeft(p, " \t\r\n") }
+
+// mayBeJSON reports whether p begins like an object or array and is UTF-8: samples of audio hardly ever are.
+func mayBeJSON(p []byte) bool {
+	start := trimSpace(p)
+	return len(start) > 0 && (start[0] == '{' || start[0] == '[') && utf8.Valid(p)
+}
