@@ -29,8 +29,9 @@ type Decoder interface {
 	Dropped() int
 }
 
-// DefaultLimit is how many bytes of an event are kept as they are, unless Options say otherwise.
-const DefaultLimit = 64 << 10
+// DefaultLimit is how many bytes of an event are kept as they are, unless Options say otherwise. From about this size on
+// a projection costs less than keeping, validating and searching the whole, and it keeps an open stream small.
+const DefaultLimit = 4 << 10
 
 // Options bound what a decoder keeps.
 type Options struct {
