@@ -1,0 +1,117 @@
+// Package telemetry makes Prometheus metrics of records, and of the few things that are no records.
+package telemetry
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"windhover/gateway/usage"
+)
+
+// Metrics are the metrics of one gateway. Their labels come from closed sets: providers as the file names them, ends and
+// states of records, classes of status codes. No model, path, key or other text that a client chooses is among them, so
+// that nobody can fill the memory of the gateway or of Prometheus. A refused request whose provider is not known counts
+// under the provider "".
+type Metrics struct {
+	requests   *prometheus.CounterVec
+	durations  *prometheus.HistogramVec
+	firstBytes *prometheus.HistogramVec
+	tokens     *prometheus.CounterVec
+	states     *prometheus.CounterVec
+	doubts     *prometheus.CounterVec
+	reloads    reloads
+}
+
+// New registers the metrics. It panics if they are registered there already.
+func New(registerer prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "windhover_requests_total",
+			Help: "Requests by how they ended, refused ones included.",
+		}, []string{"provider", "status_class", "end"}),
+		durations: prometheus.NewHistogramVec(histogram("windhover_request_duration_seconds",
+			"Time from a request's arrival to the end of its answer."), []string{"provider"}),
+		firstBytes: prometheus.NewHistogramVec(histogram("windhover_first_byte_seconds",
+			"Time from a request's arrival to the header of the provider's answer."), []string{"provider"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "windhover_tokens_total",
+			Help: "Tokens as providers reported them. The kinds input and output hold all; every other kind is a part of one of them.",
+		}, []string{"provider", "kind"}),
+		states: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "windhover_usage_state_total",
+			Help: "Attempts by what the numbers in their answers are worth.",
+		}, []string{"provider", "state"}),
+		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "windhover_usage_doubtful_total",
+			Help: "Attempts whose answers reported numbers that cannot be, or that do not add up.",
+		}, []string{"provider"}),
+		reloads: newReloads(),
+	}
+	registerer.MustRegister(m.requests, m.durations, m.firstBytes, m.tokens, m.states, m.doubts)
+	m.reloads.register(registerer)
+	return m
+}
+
+// histogram has classic buckets for everybody, and native ones for those who scrape them: with native ones alone, the text
+// format shows nothing but the count.
+func histogram(name, help string) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Name:                            name,
+		Help:                            help,
+		Buckets:                         []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  100,
+		NativeHistogramMinResetDuration: time.Hour,
+	}
+}
+
+// Record counts a finished record: requests by those that are final, and what was used by all.
+func (m *Metrics) Record(rec *usage.Record) {
+	if rec.Final || rec.Attempt == 0 {
+		m.requests.WithLabelValues(rec.Provider, statusClass(rec.Status), string(rec.End)).Inc()
+	}
+	if rec.Attempt == 0 {
+		return
+	}
+	if rec.Final {
+		m.durations.WithLabelValues(rec.Provider).Observe(rec.Duration.Seconds())
+	}
+	if rec.FirstByte > 0 {
+		m.firstBytes.WithLabelValues(rec.Provider).Observe(rec.FirstByte.Seconds())
+	}
+	m.states.WithLabelValues(rec.Provider, string(rec.UsageState)).Inc()
+	if len(rec.Doubts) > 0 {
+		m.doubts.WithLabelValues(rec.Provider).Inc()
+	}
+	m.countTokens(rec)
+}
+
+func (m *Metrics) countTokens(rec *usage.Record) {
+	for f := usage.InputTokens; f < usage.TotalTokens; f++ {
+		if _, reported := rec.Usage.Number(f); reported {
+			m.tokens.WithLabelValues(rec.Provider, kind(f)).Add(rec.Usage.Countable(f).Float())
+		}
+	}
+}
+
+// kind is a field's name less what all of them share.
+func kind(f usage.Field) string { return strings.TrimSuffix(f.String(), "_tokens") }
+
+// statusClass is the class of a status code: a provider may send any of three digits.
+func statusClass(status int) string {
+	switch status / 100 {
+	case 1:
+		return "1xx"
+	case 2:
+		return "2xx"
+	case 3:
+		return "3xx"
+	case 4:
+		return "4xx"
+	case 5:
+		return "5xx"
+	}
+	return "none" // the client got nothing, or what is no HTTP status
+}
