@@ -88,7 +88,6 @@ func (p program) rootCommand() *cobra.Command {
 	root.Args = nil // so that a mistyped command is one, and no argument of serve
 	root.SilenceErrors = true
 	root.SilenceUsage = true
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		p.serveCommand(),
 		p.checkCommand(),
@@ -97,7 +96,13 @@ func (p program) rootCommand() *cobra.Command {
 		p.healthCommand(),
 		p.schemaCommand(),
 		p.versionCommand(),
+		p.completionCommand(),
 	)
+	for _, command := range append(root.Commands(), root) {
+		if err := completeSettings(command); err != nil {
+			panic(err) // our bug: a flag was given two completions
+		}
+	}
 	return root
 }
 
