@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"windhover"
+	"windhover/config"
 )
 
 const oneProvider = "version: 1\nproviders:\n  openai: {upstream: 'https://api.openai.com'}\n"
@@ -154,6 +155,32 @@ func TestReachableReplacesWhatStandsForEveryInterface(t *testing.T) {
 	}
 }
 
+func TestClientAddressIsWhatAClientOnThisMachineWrites(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		network, address string
+		settings         config.Settings
+		want             string
+	}{
+		{"tcp", "127.0.0.1:0", config.Settings{}, "http://127.0.0.1:PORT"},
+		{"tcp", ":0", config.Settings{}, "http://localhost:PORT"},
+		{"tcp", "0.0.0.0:0", config.Settings{TLSCert: "tls.crt"}, "https://localhost:PORT"},
+		{"tcp", "127.0.0.1:0", config.Settings{PublicURL: "https://ai.example.com/llm"}, "https://ai.example.com/llm"},
+		{"unix", socketPath(t), config.Settings{}, "unix:PATH"},
+	} {
+		listener, err := net.Listen(c.network, c.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		want := strings.NewReplacer("PORT", port, "PATH", c.address).Replace(c.want)
+		if got := clientAddress(c.settings, listener); got != want {
+			t.Errorf("clientAddress(%+v) on %s = %s, want %s", c.settings, c.address, got, want)
+		}
+	}
+}
+
 func TestCheckAdminRefusesWhatOthersCanReach(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -169,6 +196,7 @@ func TestCheckAdminRefusesWhatOthersCanReach(t *testing.T) {
 		{"0.0.0.0:5502", false, false, true},
 		{"10.0.0.1:5502", false, false, true},
 		{"gateway.internal:5502", false, false, true},
+		{"unix:/run/windhover-admin.sock", false, false, false},
 		{":5502", true, false, false},
 		{":5502", false, true, false},
 	} {

@@ -13,25 +13,44 @@ import (
 // lastBytes is how long a connection may take to send its client what the gateway has already written.
 const lastBytes = 5 * time.Second
 
-// drain lets open exchanges finish: readiness off, no new connections, up to timeout or the end of hurry. What is still
-// open then ends as `shutdown`.
-func drain(hurry context.Context, server *http.Server, g *gateway.Gateway, timeout time.Duration, logger *slog.Logger) {
-	logger.Info("shutting down; a second signal ends open exchanges", "drain_timeout", timeout)
-	g.Drain()
+// draining is how a gateway is stopped.
+type draining struct {
+	gateway *gateway.Gateway
+	delay   time.Duration
+	timeout time.Duration // from the end of the delay
+	logger  *slog.Logger
+}
+
+// drain lets open exchanges finish: readiness off, after the delay no new connections, and then up to the timeout. What is
+// still open ends as `shutdown`. The end of hurry ends both times.
+func (d draining) drain(hurry context.Context, server *http.Server) {
+	d.logger.Info("shutting down; a second signal ends open exchanges", "drain_delay", d.delay, "drain_timeout", d.timeout)
+	d.gateway.Drain()
+	wait(hurry, d.delay)
 
 	closing, cut := context.WithCancel(context.Background())
 	defer cut()
 	closed := make(chan error, 1)
 	go func() { closed <- server.Shutdown(closing) }()
 
-	drained, cancel := context.WithTimeout(hurry, timeout)
+	drained, cancel := context.WithTimeout(hurry, d.timeout)
 	defer cancel()
-	g.Shutdown(drained)
+	d.gateway.Shutdown(drained)
 
 	// An exchange has ended when all was written; the connection may still be sending it.
 	time.AfterFunc(lastBytes, cut)
 	if err := <-closed; err != nil {
-		logger.Warn("connections were cut that had not sent all", "error", errors.Join(err, server.Close()))
+		d.logger.Warn("connections were cut that had not sent all", "error", errors.Join(err, server.Close()))
 	}
-	logger.Info("the gateway has stopped")
+	d.logger.Info("the gateway has stopped")
+}
+
+// wait returns after a time, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"windhover/config"
 )
 
 const (
@@ -26,14 +29,16 @@ const (
 	adminRetry = time.Second
 )
 
-// newServer serves HTTP/1.1 and HTTP/2, both without TLS. No timeout bounds a request's or an answer's body: the gateway
-// has its own for an exchange, and a stream may take hours.
-func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
+// newServer serves HTTP/1.1 and HTTP/2, over TLS or, if secure is nil, without. No timeout bounds a request's or an answer's
+// body: the gateway has its own for an exchange, and a stream may take hours.
+func newServer(handler http.Handler, secure *tls.Config, logger *slog.Logger) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP2(secure != nil)
+	protocols.SetUnencryptedHTTP2(secure == nil)
 	return &http.Server{
 		Handler:           handler,
+		TLSConfig:         secure,
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -43,9 +48,21 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
+// serveOn serves until the server is closed, which is the only end that is no error.
+func serveOn(listener net.Listener, server *http.Server) error {
+	serve := server.Serve
+	if server.TLSConfig != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") } // the certificate is in TLSConfig
+	}
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
 // listenPublic opens the address that clients use. Without it there is no gateway.
-func listenPublic(ctx context.Context, address string) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+func listenPublic(ctx context.Context, sockets inherited, address string) (net.Listener, error) {
+	listener, err := sockets.listen(ctx, publicSocket, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: the address is in use by another program; stop that, or choose another with --listen", address)
 	}
@@ -55,27 +72,27 @@ func listenPublic(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// serveAdmin serves operators until ctx ends. Their address is none that clients wait for: while it cannot be had, it is
-// tried again, and the gateway serves.
-func serveAdmin(ctx context.Context, address string, server *http.Server, logger *slog.Logger) {
-	listener := listenAdmin(ctx, address, logger)
+// serveAdmin serves operators on the server's Addr until ctx ends. That is no address that clients wait for: while it cannot
+// be had, it is tried again, and the gateway serves.
+func serveAdmin(ctx context.Context, sockets inherited, server *http.Server, logger *slog.Logger) {
+	listener := listenAdmin(ctx, sockets, server.Addr, logger)
 	if listener == nil {
 		return
 	}
-	logger.Info("the admin listener is open", "address", listener.Addr().String())
+	logger.Info("the admin listener is open", "address", addressOf(listener))
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := serveOn(listener, server); err != nil {
 		logger.Error("the admin listener has failed", "error", err)
 	}
 }
 
 // listenAdmin is nil if ctx ended before the address was free.
-func listenAdmin(ctx context.Context, address string, logger *slog.Logger) net.Listener {
+func listenAdmin(ctx context.Context, sockets inherited, address string, logger *slog.Logger) net.Listener {
 	retry := time.NewTicker(adminRetry)
 	defer retry.Stop()
 	for attempt := 0; ; attempt++ {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		listener, err := sockets.listen(ctx, adminSocket, address)
 		if err == nil {
 			return listener
 		}
@@ -90,18 +107,53 @@ func listenAdmin(ctx context.Context, address string, logger *slog.Logger) net.L
 	}
 }
 
+// checkListeners refuses settings that contradict each other.
+func checkListeners(s config.Settings) error {
+	if err := checkTLS(s); err != nil {
+		return err
+	}
+	return checkAdmin(s.Admin, s.AdminToken.Reveal() != "", s.AdminOpen)
+}
+
 // checkAdmin refuses an admin address that others can reach, unless they need a token or the operator says that it is meant so.
-// A host name may be any address tomorrow, so that only localhost counts as loopback.
 func checkAdmin(address string, hasToken, open bool) error {
-	if address == "" || hasToken || open {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("read the admin address: %w", err)
-	}
-	if host == "localhost" || net.ParseIP(host).IsLoopback() {
+	if address == "" || hasToken || open || isLocal(address) {
 		return nil
 	}
 	return fmt.Errorf("the admin address %s can be reached from elsewhere; set --admin-token, listen on 127.0.0.1, or give --admin-open if everybody there may", address)
+}
+
+// isLocal reports whether an address can be reached from this machine only. A host name may be any address tomorrow, so
+// that localhost alone counts as loopback; who may connect to a unix socket says its mode.
+func isLocal(address string) bool {
+	network, address := networkOf(address)
+	if network == "unix" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
+// clientAddress is how clients write the gateway's address: as the operator says, or else as this machine reaches it.
+func clientAddress(s config.Settings, listener net.Listener) string {
+	address := addressOf(listener)
+	network, _ := networkOf(address)
+	host, port, _ := net.SplitHostPort(address)
+	switch {
+	case s.PublicURL != "":
+		return s.PublicURL
+	case network == "unix":
+		return address
+	case net.ParseIP(host).IsUnspecified():
+		host = "localhost"
+	}
+	return schemeOf(s) + "://" + net.JoinHostPort(host, port)
+}
+
+// schemeOf is what the public listener speaks.
+func schemeOf(s config.Settings) string {
+	if s.TLSCert != "" {
+		return "https"
+	}
+	return "http"
 }

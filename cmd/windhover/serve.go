@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,12 @@ func (p program) serveCommand() *cobra.Command {
 
 // serve runs the gateway until ctx ends or a signal says so, and then until its exchanges have ended.
 func (p program) serve(ctx context.Context, s config.Settings) error {
-	if err := checkAdmin(s.Admin, s.AdminToken.Reveal() != "", s.AdminOpen); err != nil {
+	sockets, err := p.inheritSockets()
+	if err != nil {
+		return err
+	}
+	sockets.replace(&s)
+	if err := checkListeners(s); err != nil {
 		return usageError{err}
 	}
 	signals := takeSignals(ctx)
@@ -53,17 +57,21 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	}
 	defer records.Close()
 
+	certificate, err := openCertificate(s, logger)
+	if err != nil {
+		return err
+	}
 	path := p.providersPath(s.Providers)
 	loaded := digestOf(path)
 	g, err := p.newGateway(path, s, records, logger)
 	if err != nil {
 		return err
 	}
-	listener, err := listenPublic(ctx, s.Listen)
+	listener, err := listenPublic(ctx, sockets, s.Listen)
 	if err != nil {
 		return err
 	}
-	logger.Info("the gateway is listening", "address", listener.Addr().String(), "file", nameOf(path),
+	logger.Info("the gateway is listening", "address", addressOf(listener), "url", clientAddress(s, listener), "file", nameOf(path),
 		"providers", len(g.Providers()), "revision", g.Revision())
 
 	var background sync.WaitGroup
@@ -72,24 +80,28 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	defer end()
 	background.Go(func() { watchProviders(meanwhile, g, loaded, logger) })
 	background.Go(func() { reloadOnHangup(meanwhile, signals.hangup, g, records) })
-	if s.Admin != "" {
-		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken}), logger)
-		background.Go(func() { serveAdmin(meanwhile, s.Admin, admin, logger) })
+	if certificate != nil {
+		background.Go(func() { certificate.watch(meanwhile) })
 	}
-	return serveClients(signals, listener, g, s.DrainTimeout, logger)
+	if s.Admin != "" {
+		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken}), nil, logger)
+		admin.Addr = s.Admin
+		background.Go(func() { serveAdmin(meanwhile, sockets, admin, logger) })
+	}
+	server := newServer(insistOnTLS(g, s.HSTS), certificate.config(), logger)
+	return serveClients(signals, listener, server, draining{g, s.DrainDelay, s.DrainTimeout, logger})
 }
 
 // serveClients serves until the first signal to stop, and then lets open exchanges finish.
-func serveClients(signals *signals, listener net.Listener, g *gateway.Gateway, drainTimeout time.Duration, logger *slog.Logger) error {
-	server := newServer(g, logger)
+func serveClients(signals *signals, listener net.Listener, server *http.Server, d draining) error {
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- serveOn(listener, server) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
+		return err
 	case <-signals.stopped.Done():
 	}
-	drain(signals.again(), server, g, drainTimeout, logger)
+	d.drain(signals.again(), server)
 	return nil
 }
 
@@ -116,8 +128,11 @@ func (p program) newGateway(path string, s config.Settings, records *recordWrite
 	return gateway.New(file, gateway.Options{
 		Logger: logger,
 		Sink:   records.Write,
-		Page:   gateway.Page(s.Page),
 		Load:   load,
+
+		Page:           gateway.Page(s.Page),
+		PublicURL:      s.PublicURL,
+		TrustedProxies: s.TrustedProxies,
 	})
 }
 

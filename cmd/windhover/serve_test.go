@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"windhover/config"
 )
 
 const sseAnswer = "data: {\"model\":\"gpt-5\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n" +
@@ -132,7 +134,7 @@ func TestServeWaitsForABusyAdminAddressAndServesMeanwhile(t *testing.T) {
 	address, free := busyAddress(t)
 	g := start(t, t.TempDir(), "--admin="+address)
 	g.logged(t, `(cannot open the admin listener)`)
-	if err := askReady(t.Context(), g.address); err != nil {
+	if err := askReady(t.Context(), config.Settings{Listen: g.address}); err != nil {
 		t.Errorf("askReady() = %v, want nil while the admin address is busy", err)
 	}
 	free()
@@ -214,6 +216,35 @@ func TestServeLetsOpenExchangesFinishBeforeItEnds(t *testing.T) {
 	}
 	if got := g.stdout.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `"end":"complete"`) {
 		t.Errorf("records = %q, want one that is complete", got)
+	}
+}
+
+func TestServeAcceptsConnectionsUntilTheDelayIsOver(t *testing.T) {
+	t.Parallel()
+	folder := provider(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	process, stderr, address := startProcess(t, folder, io.Discard, "--drain-delay=1h")
+	send(t, process, syscall.SIGTERM)
+	await(t, stderr, `(shutting down)`)
+	awaitStatus(t, "http://"+address+"/-/ready", http.StatusServiceUnavailable)
+	if got := ask(t, address).StatusCode; got != http.StatusTeapot {
+		t.Errorf("status = %d, want the provider's %d while the gateway is not ready", got, http.StatusTeapot)
+	}
+	send(t, process, syscall.SIGTERM)
+	if err := process.Wait(); err != nil {
+		t.Errorf("the process ended with %v, want that a second signal ends the delay:\n%s", err, stderr.String())
+	}
+}
+
+// awaitStatus waits until the URL, on a new connection each time, answers with the status.
+func awaitStatus(t *testing.T, url string, want int) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	got := 0
+	for deadline := time.Now().Add(20 * time.Second); got != want && time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		got = statusOf(t, client, http.MethodGet, url)
+	}
+	if got != want {
+		t.Errorf("GET %s = %d, want %d", url, got, want)
 	}
 }
 
