@@ -15,6 +15,8 @@ func sameContent(a, b reflect.Value) bool {
 		return true
 	case reflect.TypeFor[Text]():
 		return a.FieldByName("Value").Equal(b.FieldByName("Value")) // the rest is where it stands
+	case reflect.TypeFor[SecretText]():
+		return sameContent(a.FieldByName("Secret"), b.FieldByName("Secret"))
 	}
 	switch a.Kind() {
 	case reflect.Struct:

@@ -26,6 +26,8 @@ providers:
     upstream: 'https://a.example/{x}'
     usage: [u]
     timeouts: {idle: 10s}
+    http: 2
+    access: {tokens: '${KEY}'}
     request:
       headers:
         set: {Authorization: 'Bearer ${KEY}', X-Where: '{x}'}
@@ -60,6 +62,8 @@ func TestSameContentSeesEveryKindOfChange(t *testing.T) {
 		{"10s", "0s"},
 		{"timeouts: {idle: 10s}", "timeouts: {write: 10s}"},
 		{"Bearer ${KEY}", "Basic ${KEY}"},
+		{"http: 2", "http: 1"},
+		{"tokens: '${KEY}'", "tokens: other"},
 		{"X-Where: '{x}'", "X-Where: '{x + x}'"},
 		{"X-Where", "X-There"},
 		{", X-Where: '{x}'", ""},

@@ -21,6 +21,8 @@ type AdminOptions struct {
 	Addr string
 	// Token must be sent as `Authorization: Bearer …` by everyone but the probes. Empty: nobody needs one.
 	Token config.Secret
+	// Metrics answers for `/metrics`; nil: there is no such page.
+	Metrics http.Handler
 }
 
 // Admin is the handler of the admin listener.
@@ -31,6 +33,10 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	admin.Group(func(r chi.Router) {
 		r.Use(checkToken(o.Token))
 		r.Post("/-/reload", g.handleReload)
+		r.Get("/config", g.handleConfig)
+		if o.Metrics != nil {
+			r.Method(http.MethodGet, "/metrics", o.Metrics)
+		}
 		r.HandleFunc("/debug/pprof/*", pprof.Index)
 		r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 		r.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -38,7 +44,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		r.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	})
 	admin.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		notFound("no_page", "there is no such page; there are /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
+		notFound("no_page", "there is no such page; there are /config, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
 	})
 	return admin
 }
