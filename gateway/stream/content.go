@@ -40,7 +40,7 @@ type ContentOptions struct {
 // What Content.Err and NewContent report, besides data that its decoder cannot read.
 var (
 	ErrUnknownCoding = errors.New("unknown content coding")
-	ErrTruncated     = errors.New("encoded body is cut off")
+	ErrTruncated     = errors.New("body is cut off")
 	ErrOutput        = errors.New("decoded body is too large")
 	ErrRatio         = errors.New("decoded body is more than 1000 times as large as the encoded one")
 	ErrMemory        = errors.New("memory for decoding is used up")

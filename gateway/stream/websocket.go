@@ -36,7 +36,7 @@ type WebSocketOptions struct {
 	Budget *Budget
 }
 
-// What WebSocket.Err reports, besides data that cannot be decompressed, and ErrOutput, ErrRatio and ErrMemory.
+// What WebSocket.Err reports, besides data that cannot be decompressed, ErrTruncated, ErrOutput, ErrRatio and ErrMemory.
 var (
 	ErrUnknownExtension = errors.New("unknown WebSocket extension")
 	ErrFrame            = errors.New("WebSocket frame that breaks the protocol")
@@ -72,6 +72,9 @@ func (d *WebSocket) Write(p []byte) {
 func (d *WebSocket) Close() {
 	if d.open || d.body || len(d.head) > 0 {
 		d.message.dropped++
+		if d.code == 0 {
+			d.err = ErrTruncated
+		}
 	}
 	d.release()
 }
@@ -79,7 +82,8 @@ func (d *WebSocket) Close() {
 // Dropped counts the messages that could not be handed on, as Decoder has it.
 func (d *WebSocket) Dropped() int { return d.message.dropped }
 
-// Err is why the connection cannot be read any further: nil while it can. What came out before is good.
+// Err is why the connection cannot be read any further: nil while it can, and ErrTruncated where it ended inside a
+// message. What came out before is good.
 func (d *WebSocket) Err() error { return d.err }
 
 // CloseCode is what the close frame said, or CloseNoStatus; 0 if there was none. Nothing is read behind it.

@@ -127,9 +127,9 @@ func TestWebSocketMessages(t *testing.T) {
 		"a masked close frame":                    {masked(closing, "\x03\xf3"), nil, 0, 1011, nil},
 		"a close frame without a code":            {ws(closing, ""), nil, 0, CloseNoStatus, nil},
 		"a close frame inside a message":          {ws(textOpen, a) + ws(closing, "\x03\xe9"), nil, 1, 1001, nil},
-		"cut off in a payload":                    {ws(text, a) + ws(text, b)[:4], data(a), 1, 0, nil},
-		"cut off in a head":                       {ws(text, a) + ws(text, long)[:3], data(a), 1, 0, nil},
-		"cut off between fragments":               {ws(text, a) + ws(textOpen, b), data(a), 1, 0, nil},
+		"cut off in a payload":                    {ws(text, a) + ws(text, b)[:4], data(a), 1, 0, ErrTruncated},
+		"cut off in a head":                       {ws(text, a) + ws(text, long)[:3], data(a), 1, 0, ErrTruncated},
+		"cut off between fragments":               {ws(text, a) + ws(textOpen, b), data(a), 1, 0, ErrTruncated},
 		"nothing":                                 {"", nil, 0, 0, nil},
 		"a reserved bit":                          {ws(text, a) + ws("\xa1", b) + ws(text, a), data(a), 1, 0, ErrFrame},
 		"compressed though not agreed on":         {ws(deflated1, a), nil, 1, 0, ErrFrame},
@@ -140,19 +140,20 @@ func TestWebSocketMessages(t *testing.T) {
 		"a control frame in fragments":            {ws("\x09", "x"), nil, 1, 0, ErrFrame},
 		"a control frame that is too long":        {ws(ping, strings.Repeat("x", 126)), nil, 1, 0, ErrFrame},
 		"a length with the highest bit":           {text + "\x7f\x80\x00\x00\x00\x00\x00\x00\x01" + a, nil, 1, 0, ErrFrame},
-		"a length that no message will ever have": {ws(text, a) + text + "\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" + a, data(a), 1, 0, nil},
+		"a length that no message will ever have": {ws(text, a) + text + "\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" + a, data(a), 1, 0, ErrTruncated},
 		"no WebSocket at all":                     {"HTTP/1.1 400 Bad Request\r\n\r\n", nil, 1, 0, ErrFrame},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, d := readWS(WebSocketOptions{}, c.bytes)
+			o := WebSocketOptions{Options: Options{Limit: 1 << 16}}
+			got, d := readWS(o, c.bytes)
 			if !slices.Equal(got, c.want) || d.Dropped() != c.dropped {
-				t.Errorf("messages = %q, %d dropped, want %q, %d dropped", got, d.Dropped(), c.want, c.dropped)
+				t.Errorf("messages = %s, %d dropped, want %s, %d dropped", clip(fmt.Sprintf("%q", got)), d.Dropped(), clip(fmt.Sprintf("%q", c.want)), c.dropped)
 			}
 			if d.CloseCode() != c.code || !errors.Is(d.Err(), c.err) {
 				t.Errorf("CloseCode, Err = %d, %v, want %d, %v", d.CloseCode(), d.Err(), c.code, c.err)
 			}
-			eachWSCut(t, WebSocketOptions{}, c.bytes, 20)
+			eachWSCut(t, o, c.bytes, 20)
 		})
 	}
 }
@@ -202,14 +203,14 @@ func TestWebSocketCompressedMessages(t *testing.T) {
 		"too many streams":          {ws(deflated1, strings.Repeat(finalDeflateOfNone, 17)), nil, 1, "message made of too many deflate streams"},
 		"no deflate":                {ws(deflated1, alone) + ws(deflated1, "\xff\xff\xff") + ws(text, a), data(a), 1, "decompress message: flate: corrupt input before offset 72"},
 		"a compressed continuation": {ws(deflatedOpen, alone[:9]) + ws("\xc0", alone[9:]), nil, 1, "WebSocket frame that breaks the protocol"},
-		"cut off":                   {ws(deflated1, alone)[:20], nil, 1, ""},
+		"cut off":                   {ws(deflated1, alone)[:20], nil, 1, "body is cut off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := WebSocketOptions{Extensions: []string{permessageDeflate}, Budget: NewBudget(1 << 20)}
+			o := WebSocketOptions{Options: Options{Limit: 1 << 16}, Extensions: []string{permessageDeflate}, Budget: NewBudget(1 << 20)}
 			got, d := readWS(o, c.bytes)
 			if !slices.Equal(got, c.want) || d.Dropped() != c.dropped {
-				t.Errorf("messages = %q, %d dropped, want %q, %d dropped", got, d.Dropped(), c.want, c.dropped)
+				t.Errorf("messages = %s, %d dropped, want %s, %d dropped", clip(fmt.Sprintf("%q", got)), d.Dropped(), clip(fmt.Sprintf("%q", c.want)), c.dropped)
 			}
 			if got := errorText(d.Err()); got != c.err {
 				t.Errorf("Err = %q, want %q", got, c.err)
@@ -468,7 +469,7 @@ func TestWebSocketReadsWhatARealPeerSends(t *testing.T) {
 				if got := strings.Join(s.extensions, ","); got != extension {
 					t.Fatalf("extensions = %q, want %q", got, extension)
 				}
-				o := WebSocketOptions{Extensions: s.extensions}
+				o := WebSocketOptions{Options: Options{Limit: 1 << 16}, Extensions: s.extensions}
 				for side, connection := range map[string]string{"server": s.server, "client": s.client} {
 					got, d := readWS(o, connection)
 					if want := data(messages...); !slices.Equal(got, want) || d.Dropped() != 0 || d.Err() != nil || d.CloseCode() != 1000 {
