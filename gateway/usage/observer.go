@@ -17,7 +17,8 @@ type Observer struct {
 	body     func(p []byte) // where written bytes go first; nil: the answer's form is none that holds usage
 	decoder  stream.Decoder
 	content  *stream.Content // nil: the body is not encoded
-	format   stream.Format
+	socket   *socket         // nil: the body is not that of a WebSocket connection
+	streamed bool            // the body is made of many events
 
 	found   []value // what the rules gathered, by slot
 	last    lastEvent
@@ -58,6 +59,10 @@ func newObserver(plan *plan, x Exchange, limit int) *Observer {
 
 // open chooses the framing: by the rule that names one, or else by the content type alone.
 func (o *Observer) open(limit int) {
+	if o.exchange.Frames {
+		o.openSocket(limit)
+		return
+	}
 	format, readable := stream.FormatOf(o.exchange.Header.Get("Content-Type"))
 	switch {
 	case o.plan.format != nil:
@@ -68,7 +73,7 @@ func (o *Observer) open(limit int) {
 	if !readable {
 		return
 	}
-	o.format = format
+	o.streamed = format.Stream()
 	o.decoder = stream.New(format, o.event, stream.Options{Limit: limit, Project: o.plan.project})
 	o.body = o.decoder.Write
 	encodings := o.exchange.Header["Content-Encoding"]
@@ -95,14 +100,16 @@ func (o *Observer) Write(p []byte) {
 // recover keeps a bug of ours away from the copy.
 func (o *Observer) recover() {
 	if x := recover(); x != nil {
-		o.fault = fmt.Errorf("observe answer: %v", x)
+		o.fault = faultOf(x)
 	}
 }
+
+func faultOf(panicked any) error { return fmt.Errorf("observe answer: %v", panicked) }
 
 // event takes one event of the body. It runs for every event of every stream, so most must end at the gate.
 func (o *Observer) event(e stream.Event) {
 	o.events++
-	if o.plan.end != nil && o.format.Stream() {
+	if o.plan.end != nil && o.streamed {
 		o.last.name = e.Name
 		o.last.data = append(o.last.data[:0], e.Data...)
 	}

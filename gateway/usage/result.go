@@ -2,6 +2,7 @@ package usage
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -30,13 +31,25 @@ type Result struct {
 // unreadDoubt marks an answer of which a piece that could have held numbers was skipped.
 const unreadDoubt = "an event could not be read"
 
+// Checkpoint is what the answer has reported so far. The reading goes on.
+func (o *Observer) Checkpoint() Result {
+	if o == nil {
+		return Result{State: None}
+	}
+	return o.result(false)
+}
+
 // Close ends the reading. clean says that the body came to its own end: it did not break off, and nobody left early.
 func (o *Observer) Close(clean bool) Result {
 	if o == nil {
 		return Result{State: None, Ended: clean}
 	}
 	o.finish()
-	res := Result{Events: o.events, Stream: o.format.Stream(), Parts: o.parts, Fault: o.fault}
+	return o.result(clean)
+}
+
+func (o *Observer) result(clean bool) Result {
+	res := Result{Events: o.events, Stream: o.streamed, Parts: o.parts, Fault: o.fault}
 	if len(o.raw) > 0 {
 		res.RawUsage = bytes.Clone(o.raw)
 	}
@@ -63,6 +76,10 @@ func (o *Observer) finish() {
 	}
 	if o.decoder != nil {
 		o.decoder.Close()
+	}
+	if o.socket != nil {
+		o.err = o.socket.server.Err()
+		o.fault = cmp.Or(o.fault, o.socket.close())
 	}
 }
 
@@ -92,7 +109,10 @@ func (o *Observer) base(f reading) value {
 // ended asks the last event of a stream whether it was the terminal one, if a rule can tell; a single JSON body and an
 // error need no terminal event. An encoded stream whose coding was cut off may still have held it.
 func (o *Observer) ended(clean bool) bool {
-	if o.plan.end == nil || !o.format.Stream() || o.exchange.Status >= http.StatusBadRequest {
+	if o.socket != nil && o.plan.end == nil {
+		return o.socket.ended(clean)
+	}
+	if o.plan.end == nil || !o.streamed || o.exchange.Status >= http.StatusBadRequest {
 		return clean && o.err == nil
 	}
 	if o.err != nil && !errors.Is(o.err, stream.ErrTruncated) {

@@ -12,11 +12,15 @@ import (
 type Exchange struct {
 	Method string
 	Path   string // of the upstream request, as sent: percent-encoded, without query
-	Status int    // of the answer; 101 is a WebSocket session, whose messages are written a line each
+	Status int    // of the answer; 101 is a WebSocket session
 	Header http.Header
+	// Frames says that a WebSocket session is written as its connection's bytes; otherwise its messages are, a line each, as
+	// recordings keep them.
+	Frames bool
 	// Param is the value of a path variable of the provider, empty if there is none. May be nil.
 	Param func(name string) string
-	// Request is the beginning of the request's body, as far as it was kept; of a WebSocket session, the client's first message. May be nil.
+	// Request is the beginning of the request's body, as far as it was kept; of a WebSocket session, the client's first
+	// message, which with Frames Observer.WriteRequest finds. May be nil.
 	Request func() []byte
 	// Decode is the memory that all exchanges together may use to take content codings off. nil: no bound.
 	Decode *stream.Budget
