@@ -86,7 +86,7 @@ providers:
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := New(file, Options{})
+	g, err := New(file, Options{Loopback: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,8 @@ type Options struct {
 	PublicURL string
 	// TrustedProxies are those whose X-Forwarded-For is believed for a record's Client. None by default: anyone can write that header.
 	TrustedProxies []netip.Prefix
+	// Loopback says that nobody but programs on this machine can reach the gateway; see CompileOptions.
+	Loopback bool
 	// Page is how much `/` and `/providers` tell; PageFull by default.
 	Page Page
 	// Sink takes each finished record. It is called once for each, by the exchange's own goroutine, and must not block or change the record.
@@ -46,6 +48,8 @@ type Options struct {
 
 	roots *x509.CertPool // whom the certificates of upstreams must lead to; nil, outside tests: whom the system trusts
 }
+
+func (o Options) compile() CompileOptions { return CompileOptions{Loopback: o.Loopback} }
 
 // Gateway is an http.Handler that forwards requests to the providers of a file. It is safe for use by many goroutines.
 type Gateway struct {
@@ -76,7 +80,7 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s, err := Compile(f)
+	s, err := Compile(f, o.compile())
 	if err != nil {
 		return nil, err
 	}

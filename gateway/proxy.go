@@ -19,7 +19,11 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 	x := g.begin(w, r, t)
 	defer x.finish() // exactly once, whatever happens below
 
-	if refused := x.admit(t); refused != nil {
+	refused := x.admit(t)
+	if denied := x.authorize(); denied != nil {
+		refused = denied // whom the file does not name learns nothing of the routes either
+	}
+	if refused != nil {
 		x.refuse(usage.EndRejected, refused)
 		return
 	}
@@ -170,11 +174,11 @@ func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 	case x.conn == nil && timedOut:
 		return usage.EndTimeoutConnect, timeoutFailure("timeout_connect", fmt.Sprintf("%s could not be reached within %s (timeouts.connect): %v", name, x.match.route.link.connect, err))
 	case x.conn == nil:
-		return usage.EndConnectError, upstreamFailure("connect_error", fmt.Sprintf("%s could not be reached: %v", name, err))
+		return usage.EndConnectError, upstreamFailure("connect_error", fmt.Sprintf("%s could not be reached: %v%s", name, err, x.match.route.link.knob(err)))
 	case timedOut:
 		return usage.EndTimeoutHeader, timeoutFailure("timeout_header", fmt.Sprintf("%s did not answer within %s (timeouts.response_header)", name, x.match.route.link.header))
 	}
-	return usage.EndUpstreamError, upstreamFailure("upstream_error", fmt.Sprintf("%s broke off before it answered: %v", name, err))
+	return usage.EndUpstreamError, upstreamFailure("upstream_error", fmt.Sprintf("%s broke off before it answered: %v%s", name, err, tlsKnob(err)))
 }
 
 // interrupted tells an end that the client or the gateway brought about from one that the upstream did.

@@ -50,12 +50,12 @@ func (g *Gateway) load() (*Snapshot, error) {
 	var problems config.Problems
 	switch {
 	case err == nil:
-		return Compile(f)
+		return Compile(f, g.options.compile())
 	case f == nil || !errors.As(err, &problems):
 		return nil, err
 	}
 	var more config.Problems
-	if _, err := Compile(f); errors.As(err, &more) {
+	if _, err := Compile(f, g.options.compile()); errors.As(err, &more) {
 		problems = append(problems, more...)
 	}
 	return nil, problems.Err()

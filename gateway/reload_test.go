@@ -39,7 +39,8 @@ func startReloading(t testing.TB, yaml string) *reloading {
 		return a
 	}
 	r.Gateway, err = New(file, Options{
-		Load: read,
+		Loopback: true,
+		Load:     read,
 		Reloaded: func(revision string, err error) {
 			outcome := revision + " good"
 			if err != nil {

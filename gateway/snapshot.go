@@ -26,6 +26,7 @@ type Snapshot struct {
 type provider struct {
 	name     string
 	routes   []*route
+	access   *access // nil: everybody may use it
 	request  rewrite
 	response rewrite
 	rules    *usage.Rules
@@ -42,13 +43,21 @@ const (
 	defaultIdleConnection = 30 * time.Second // shorter than the providers' own, so that it is we who close
 )
 
+// CompileOptions are what a file's meaning depends on beside the file.
+type CompileOptions struct {
+	// Loopback says that nobody but programs on this machine can reach the gateway: a provider that holds a credential
+	// then needs no access.
+	Loopback bool
+}
+
 // Compile gives the file its meaning: patterns, templates, rules. The error is config.Problems, every one that there is.
-func Compile(f *config.File) (*Snapshot, error) {
+func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 	s := &Snapshot{Revision: f.Revision, file: f, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers))}
 	sets, problems := usage.Compile(f)
 	for _, name := range s.names {
 		p, more := compileProvider(f.Providers[name], sets)
 		problems = append(problems, more...)
+		problems = append(problems, p.checkCredential(f.Providers[name], o)...)
 		s.providers[name] = p
 	}
 	if err := problems.Err(); err != nil {
@@ -59,10 +68,11 @@ func Compile(f *config.File) (*Snapshot, error) {
 
 func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Problems) {
 	p := &provider{
-		name:  c.Name,
-		idle:  c.Timeouts.Idle.Or(defaultIdle),
-		total: c.Timeouts.Total.Or(0),
-		write: c.Timeouts.Write.Or(defaultWrite),
+		name:   c.Name,
+		access: newAccess(c.Access),
+		idle:   c.Timeouts.Idle.Or(defaultIdle),
+		total:  c.Timeouts.Total.Or(0),
+		write:  c.Timeouts.Write.Or(defaultWrite),
 	}
 	var problems config.Problems
 	routes := c.Routes
@@ -72,7 +82,8 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 	for _, r := range routes {
 		compiled, more := compileRoute(r)
 		problems = append(problems, more...)
-		compiled.link = newLink(c.Timeouts, compiled.upstream)
+		compiled.link, more = newLink(c, compiled.upstream)
+		problems = append(problems, more...)
 		p.routes = append(p.routes, compiled)
 	}
 	variables := p.variables()
@@ -83,15 +94,6 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 	problems = append(problems, more...)
 	p.rules, more = sets.Bind(c.Usage)
 	return p, append(problems, more...)
-}
-
-func newLink(t config.Timeouts, u upstream) link {
-	return link{
-		connect:     t.Connect.Or(defaultConnect),
-		header:      t.ResponseHeader.Or(defaultResponseHeader),
-		idle:        t.IdleConnection.Or(defaultIdleConnection),
-		literalHost: u.fixedHost(),
-	}
 }
 
 // variables are those that every route of the provider has: what its rewrites may read.

@@ -21,11 +21,10 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.tries++
 	x.conn, x.connKept = info.Conn, false
 	up := beneath(info.Conn)
-	if up == nil {
-		return // through a TLS proxy there are two layers of TLS
-	}
 	if t, ok := info.Conn.(*tls.Conn); ok && t.ConnectionState().NegotiatedProtocol == "h2" {
 		up.shared.Store(true)
+	}
+	if up.shared.Load() {
 		return
 	}
 	x.connStart, x.connKept = up.written.Load(), info.Reused

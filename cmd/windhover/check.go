@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"windhover/config"
+	"windhover/gateway"
 )
 
 func (p program) checkCommand() *cobra.Command {
@@ -14,7 +15,8 @@ func (p program) checkCommand() *cobra.Command {
 		Use:   "check [FILE|DIR]",
 		Short: "Check a providers file and print every problem in it",
 		Long: "Check loads and compiles a providers file as serve would, and prints every problem as\n" +
-			"FILE:LINE:COL: path: message. Without FILE it is the one that serve would use.",
+			"FILE:LINE:COL: path: message. Without FILE it is the one that serve would use. A provider that holds a credential\n" +
+			"needs access unless --listen is an address that only this machine can reach.",
 		Example: "  windhover check\n  windhover check providers.yaml\n  windhover check --no-secrets providers.yaml   # where the secrets are not, as in CI",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -24,16 +26,17 @@ func (p program) checkCommand() *cobra.Command {
 			}
 			options := p.loadOptions()
 			options.NoSecrets = noSecrets
-			return p.check(p.providersPath(firstOr(args, settings.Providers)), options)
+			meant := gateway.CompileOptions{Loopback: isLocal(settings.Listen)}
+			return p.check(p.providersPath(firstOr(args, settings.Providers)), options, meant)
 		},
 	}
-	config.AddFlags(cmd.Flags(), "config", "providers")
+	config.AddFlags(cmd.Flags(), "config", "listen", "providers")
 	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "take every ${…} reference as set")
 	return cmd
 }
 
-func (p program) check(path string, options config.Options) error {
-	file, _, err := compile(path, options)
+func (p program) check(path string, options config.Options, meant gateway.CompileOptions) error {
+	file, _, err := compile(path, options, meant)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (p program) explainCommand() *cobra.Command {
 }
 
 func (p program) explain(providers, method, target string) error {
-	_, snapshot, err := compile(p.providersPath(providers), p.loadOptions())
+	_, snapshot, err := compile(p.providersPath(providers), p.loadOptions(), servingNobody())
 	if err != nil {
 		return err
 	}

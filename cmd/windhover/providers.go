@@ -47,14 +47,17 @@ func (p program) lookupEnv(name string) (string, bool) {
 }
 
 // compile loads and compiles a providers file as serve does. Its error holds the problems of both.
-func compile(path string, o config.Options) (*config.File, *gateway.Snapshot, error) {
+func compile(path string, o config.Options, meant gateway.CompileOptions) (*config.File, *gateway.Snapshot, error) {
 	file, err := config.Load(path, o)
 	if file == nil {
 		return nil, nil, err
 	}
-	snapshot, meaning := gateway.Compile(file)
+	snapshot, meaning := gateway.Compile(file, meant)
 	return file, snapshot, joinProblems(err, meaning)
 }
+
+// servingNobody is how a file is compiled by commands that send nothing: no client is let in that should not be.
+func servingNobody() gateway.CompileOptions { return gateway.CompileOptions{Loopback: true} }
 
 // joinProblems is the problems of both errors, sorted as one; any other error comes first and alone.
 func joinProblems(errs ...error) error {

@@ -119,7 +119,7 @@ func (p program) newGateway(path string, s config.Settings, records *recordWrite
 	load := func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
 	file, err := load()
 	if err != nil && file != nil {
-		_, meaning := gateway.Compile(file)
+		_, meaning := gateway.Compile(file, gateway.CompileOptions{Loopback: isLocal(s.Listen)})
 		err = joinProblems(err, meaning)
 	}
 	if err != nil {
@@ -133,6 +133,7 @@ func (p program) newGateway(path string, s config.Settings, records *recordWrite
 		Page:           gateway.Page(s.Page),
 		PublicURL:      s.PublicURL,
 		TrustedProxies: s.TrustedProxies,
+		Loopback:       isLocal(s.Listen),
 	})
 }
 

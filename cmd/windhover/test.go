@@ -36,7 +36,7 @@ func (p program) testCommand() *cobra.Command {
 
 // test replays the cases of all folders, each once.
 func (p program) test(providers, provider string, dirs []string) error {
-	_, snapshot, err := compile(p.providersPath(providers), p.loadOptions())
+	_, snapshot, err := compile(p.providersPath(providers), p.loadOptions(), servingNobody())
 	if err != nil {
 		return err
 	}
