@@ -70,11 +70,11 @@ func (d *WebSocket) Write(p []byte) {
 
 // Close says that the connection has ended.
 func (d *WebSocket) Close() {
-	if d.open || d.body || len(d.head) > 0 {
+	if d.open || d.Inside() {
 		d.message.dropped++
-		if d.code == 0 {
-			d.err = ErrTruncated
-		}
+	}
+	if d.Inside() {
+		d.err = ErrTruncated
 	}
 	d.release()
 }
@@ -88,6 +88,11 @@ func (d *WebSocket) Err() error { return d.err }
 
 // CloseCode is what the close frame said, or CloseNoStatus; 0 if there was none. Nothing is read behind it.
 func (d *WebSocket) CloseCode() int { return d.code }
+
+// Inside reports whether a message or a frame has begun, and its end is still to come.
+func (d *WebSocket) Inside() bool {
+	return d.code == 0 && (d.open || d.body || len(d.head) > 0)
+}
 
 // begin takes the head of a frame and returns the rest of p.
 func (d *WebSocket) begin(p []byte) []byte {

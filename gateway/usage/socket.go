@@ -49,6 +49,11 @@ func (o *Observer) Closed() bool {
 	return o != nil && o.socket != nil && o.socket.ended(false)
 }
 
+// Inside reports whether the server of a WebSocket session is in the middle of a message.
+func (o *Observer) Inside() bool {
+	return o != nil && o.socket != nil && o.socket.server.Inside()
+}
+
 func (s *socket) write(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
