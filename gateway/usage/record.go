@@ -41,6 +41,7 @@ type Record struct {
 	RequestID    string    // UUIDv7, one an exchange; sent to the client as X-Windhover-Request-Id
 	Attempt      int       // from 1; 0 for a request refused before any
 	Final        bool      // the client got this attempt's answer
+	Checkpoint   bool      // the attempt goes on: this is its account so far, without an End, and a later record with the same ID replaces it
 	Time         time.Time // when the request arrived
 	Client       string    // IP address, without port; empty: it came through a unix socket
 	Provider     string
@@ -76,6 +77,9 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	o.text("request_id", r.RequestID)
 	o.integer("attempt", int64(r.Attempt))
 	o.truth("final", r.Final)
+	if r.Checkpoint {
+		o.truth("checkpoint", true)
+	}
 	o.text("time", r.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
 	o.text("client", r.Client)
 	o.text("provider", r.Provider)
