@@ -124,6 +124,15 @@ func (x *exchange) bug() {
 // account fills the record and hands it to the sink.
 func (x *exchange) account() {
 	rec := x.record
+	x.note(rec)
+	if x.observer != nil {
+		x.settle(x.observer.Close(rec.End == usage.EndComplete))
+	}
+	x.gateway.options.Sink(rec)
+}
+
+// note fills in what is known without the observer.
+func (x *exchange) note(rec *usage.Record) {
 	if x.body != nil {
 		rec.BytesIn += x.body.count()
 		rec.RequestModel = x.body.model()
@@ -132,19 +141,13 @@ func (x *exchange) account() {
 	if rec.UsageState == "" {
 		rec.UsageState = usage.None
 	}
-	if x.observer != nil {
-		x.settle(x.observer.Close(rec.End == usage.EndComplete))
-	}
 	rec.Duration = time.Since(rec.Time)
-	x.gateway.options.Sink(rec)
 }
 
 // settle takes what the observer has found.
 func (x *exchange) settle(found usage.Result) {
 	rec := x.record
-	rec.Usage, rec.UsageState, rec.Parts = found.Usage, found.State, found.Parts
-	rec.Doubts, rec.RawUsage = found.Doubts, found.RawUsage
-	rec.Events, rec.Stream = found.Events, found.Stream
+	report(rec, found)
 	if found.Fault != nil {
 		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", found.Fault)
 	}
@@ -154,6 +157,13 @@ func (x *exchange) settle(found usage.Result) {
 	case rec.End == usage.EndClientClosed && found.Ended:
 		rec.End = usage.EndClientClosedAfter
 	}
+}
+
+// report puts what the observer has found into a record.
+func report(rec *usage.Record, found usage.Result) {
+	rec.Usage, rec.UsageState, rec.Parts = found.Usage, found.State, found.Parts
+	rec.Doubts, rec.RawUsage = found.Doubts, found.RawUsage
+	rec.Events, rec.Stream = found.Events, found.Stream
 }
 
 // refuse answers in the upstream's place.

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"windhover/config"
 	"windhover/gateway/usage"
@@ -38,7 +39,10 @@ type Options struct {
 	// Page is how much `/` and `/providers` tell; PageFull by default.
 	Page Page
 	// Sink takes each finished record. It is called once for each, by the exchange's own goroutine, and must not block or change the record.
+	// While a WebSocket session is open, it takes checkpoints of its record too.
 	Sink func(*usage.Record)
+	// Checkpoint is how often it takes one while a session is in use; every minute by default.
+	Checkpoint time.Duration
 	// Load reads the file again for Reload.
 	Load func() (*config.File, error)
 	// Reloaded is told how each Reload ended, one call at a time: the revision in use, and the error if it changed nothing.

@@ -36,9 +36,7 @@ func (x *exchange) tunnel(res *http.Response) {
 	defer conn.Close()
 	x.sent = true
 	x.record.Status = res.StatusCode
-	if len(x.provider.rules.Applying(x.asked(res.StatusCode, res.Header))) > 0 {
-		x.record.UsageState = usage.Unreadable // what passes is not HTTP, and not looked into
-	}
+	x.observeTunnel(res)
 	if err := x.writeSwitch(client.Writer, res); err != nil {
 		x.record.End = usage.EndClientClosed
 		return
@@ -83,29 +81,31 @@ func (x *exchange) join(conn net.Conn, client *bufio.Reader, upstream io.ReadWri
 	x.idle.start()
 	defer x.idle.stop()
 
-	var sent int64
+	s := x.openSession()
+	clientLeft := false // in order
 	var up sync.WaitGroup
 	up.Go(func() {
-		done(relay(upstream, client, tunnelEnds{read: usage.EndClientClosed, write: usage.EndUpstreamTruncated}, func(n int) {
-			sent += int64(n)
+		end := relay(upstream, client, tunnelEnds{read: usage.EndClientClosed, write: usage.EndUpstreamTruncated}, func(p []byte) {
 			x.idle.start()
-		}))
+			s.sent(p)
+		})
+		clientLeft = end == usage.EndComplete
+		done(end)
 	})
 	down := boundedWriter{conn, x.provider.write}
-	done(relay(down, upstream, tunnelEnds{read: usage.EndUpstreamTruncated, write: usage.EndClientClosed}, func(n int) {
-		x.record.BytesOut += int64(n)
+	done(relay(down, upstream, tunnelEnds{read: usage.EndUpstreamTruncated, write: usage.EndClientClosed}, func(p []byte) {
 		x.idle.start()
+		s.received(p)
 	}))
 	up.Wait()
-	x.record.BytesIn = sent
-	return end
+	return s.close(end, clientLeft)
 }
 
 // tunnelEnds are what it means that a read or a write of one direction fails.
 type tunnelEnds struct{ read, write usage.End }
 
 // relay copies until either side fails, or src ends in order: the tunnel is complete then.
-func relay(dst io.Writer, src io.Reader, ends tunnelEnds, pass func(n int)) usage.End {
+func relay(dst io.Writer, src io.Reader, ends tunnelEnds, pass func([]byte)) usage.End {
 	buffer := takeBuffer(-1)
 	defer func() { buffer.give() }()
 	for {
@@ -116,7 +116,7 @@ func relay(dst io.Writer, src io.Reader, ends tunnelEnds, pass func(n int)) usag
 			} else if err != nil {
 				return ends.write
 			}
-			pass(n)
+			pass(buffer.bytes()[:n])
 			buffer = buffer.fit(n)
 		}
 		if err == io.EOF {
