@@ -29,6 +29,7 @@ type Observer struct {
 	garbled int   // events that might have held numbers but are no JSON
 	err     error // the coding could not be read
 	fault   error
+	trace   *Tracer // nil: nobody looks on
 }
 
 // lastEvent is a copy of the newest event, for `end`.
@@ -51,9 +52,14 @@ func (r *Rules) Observe(x Exchange) *Observer {
 
 // newObserver begins to read by a plan. Events above limit, in bytes, are projected.
 func newObserver(plan *plan, x Exchange, limit int) *Observer {
+	o := prepare(plan, x)
+	o.open(limit)
+	return o
+}
+
+func prepare(plan *plan, x Exchange) *Observer {
 	o := &Observer{plan: plan, exchange: x, found: make([]value, plan.slots), rawRule: len(plan.rules)}
 	o.scope.exchange = &o.exchange
-	o.open(limit)
 	return o
 }
 
@@ -74,7 +80,11 @@ func (o *Observer) open(limit int) {
 		return
 	}
 	o.streamed = format.Stream()
-	o.decoder = stream.New(format, o.event, stream.Options{Limit: limit, Project: o.plan.project})
+	take := o.event
+	if o.trace != nil {
+		take = o.trace.event
+	}
+	o.decoder = stream.New(format, take, stream.Options{Limit: limit, Project: o.plan.project})
 	o.body = o.decoder.Write
 	encodings := o.exchange.Header["Content-Encoding"]
 	if len(encodings) == 0 {
@@ -197,6 +207,9 @@ func (o *Observer) read(r *planned, i int, json string) value {
 func (o *Observer) gather(r *planned, i int, v value) {
 	field, slot := r.fields[i].field, &o.found[r.first+i]
 	*slot = r.merge.join(field, *slot, v)
+	if o.trace != nil {
+		o.trace.set(r, i, *slot)
+	}
 }
 
 // maxRaw bounds what is kept of the provider's own usage JSON, in bytes.

@@ -47,6 +47,15 @@ func (s *Sets) Bind(names config.TextList) (*Rules, config.Problems) {
 	return r, problems
 }
 
+// Names are those of all rules, in order, as in usage.openai[0].
+func (r *Rules) Names() []string {
+	names := make([]string, len(r.rules))
+	for i, rule := range r.rules {
+		names[i] = rule.name
+	}
+	return names
+}
+
 // Applying names the rules that apply to an exchange, as in usage.openai[0].
 func (r *Rules) Applying(x Exchange) []string {
 	var names []string
