@@ -49,7 +49,8 @@ func checkSocketPath(path string) error {
 	return nil
 }
 
-func setAdmin(to *string, value string) error {
+// setAddressOrOff keeps nothing for `off`.
+func setAddressOrOff(to *string, value string) error {
 	if value == "off" {
 		*to = ""
 		return nil

@@ -20,6 +20,7 @@ type Settings struct {
 	Admin          string // empty: no admin listener
 	AdminToken     Secret
 	AdminOpen      bool
+	Metrics        string // empty: no listener for metrics alone
 	Providers      string // empty: none was named
 	Records        string
 	Page           string
@@ -57,12 +58,14 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { return setPublicURL(&s.PublicURL, v) }},
 		{"trusted-proxies", "CIDR,…", "", "proxies whose `X-Forwarded-For` is believed for the record's `client`; 127.0.0.1 stands for a unix socket, too",
 			func(s *Settings, v string) error { return setNetworks(&s.TrustedProxies, v) }},
-		{"admin", "ADDR|off", "127.0.0.1:5502", "where operators find it: reload, readiness, pprof",
-			func(s *Settings, v string) error { return setAdmin(&s.Admin, v) }},
+		{"admin", "ADDR|off", "127.0.0.1:5502", "where operators find it: metrics, configuration, reload, readiness, pprof",
+			func(s *Settings, v string) error { return setAddressOrOff(&s.Admin, v) }},
 		{"admin-token", "TOKEN", "", "bearer token that the admin listener asks for; better written as `${file:PATH}`",
 			func(s *Settings, v string) error { s.AdminToken = NewSecret(v); return nil }},
 		{"admin-open", "", "false", "let an admin listener that others can reach do without a token",
 			func(s *Settings, v string) error { return setSwitch(&s.AdminOpen, v) }},
+		{"metrics", "ADDR|off", "off", "where `/metrics` is served alone and without a token; the admin listener has it in any case",
+			func(s *Settings, v string) error { return setAddressOrOff(&s.Metrics, v) }},
 		{"providers", "FILE|DIR|builtin", "", "providers file, or a folder of its fragments; without it, `providers.yaml` in the working folder if there is one, else the built-in file",
 			func(s *Settings, v string) error { s.Providers = v; return nil }},
 		{"records", "none|-|FILE", "-", "where each attempt's record goes as a line of JSON; `-` is standard output",

@@ -12,10 +12,12 @@ import (
 	"windhover/config"
 )
 
-// The names of inherited sockets, in systemd's FileDescriptorName=.
+// The names of the listeners. Those of the public and the admin listener may be inherited, named so in systemd's
+// FileDescriptorName=.
 const (
-	publicSocket = "public"
-	adminSocket  = "admin"
+	publicSocket  = "public"
+	adminSocket   = "admin"
+	metricsSocket = "metrics"
 )
 
 // firstInherited is the file descriptor of the first inherited socket (SD_LISTEN_FDS_START).

@@ -25,8 +25,8 @@ const (
 	// maxStreams is what one HTTP/2 connection may have open: a proxy in front of us may send everything through a single one.
 	maxStreams = 1000
 
-	// adminRetry is how often a busy admin address is tried again.
-	adminRetry = time.Second
+	// listenRetry is how often a busy address for operators is tried again.
+	listenRetry = time.Second
 )
 
 // newServer serves HTTP/1.1 and HTTP/2, over TLS or, if secure is nil, without. No timeout bounds a request's or an answer's
@@ -72,32 +72,32 @@ func listenPublic(ctx context.Context, sockets inherited, address string) (net.L
 	return listener, nil
 }
 
-// serveAdmin serves operators on the server's Addr until ctx ends. That is no address that clients wait for: while it cannot
+// serveAside serves operators on the server's Addr until ctx ends. That is no address that clients wait for: while it cannot
 // be had, it is tried again, and the gateway serves.
-func serveAdmin(ctx context.Context, sockets inherited, server *http.Server, logger *slog.Logger) {
-	listener := listenAdmin(ctx, sockets, server.Addr, logger)
+func serveAside(ctx context.Context, sockets inherited, name string, server *http.Server, logger *slog.Logger) {
+	listener := listenAside(ctx, sockets, name, server.Addr, logger)
 	if listener == nil {
 		return
 	}
-	logger.Info("the admin listener is open", "address", addressOf(listener))
+	logger.Info("the "+name+" listener is open", "address", addressOf(listener))
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := serveOn(listener, server); err != nil {
-		logger.Error("the admin listener has failed", "error", err)
+		logger.Error("the "+name+" listener has failed", "error", err)
 	}
 }
 
-// listenAdmin is nil if ctx ended before the address was free.
-func listenAdmin(ctx context.Context, sockets inherited, address string, logger *slog.Logger) net.Listener {
-	retry := time.NewTicker(adminRetry)
+// listenAside is nil if ctx ended before the address was free.
+func listenAside(ctx context.Context, sockets inherited, name, address string, logger *slog.Logger) net.Listener {
+	retry := time.NewTicker(listenRetry)
 	defer retry.Stop()
 	for attempt := 0; ; attempt++ {
-		listener, err := sockets.listen(ctx, adminSocket, address)
+		listener, err := sockets.listen(ctx, name, address)
 		if err == nil {
 			return listener
 		}
 		if attempt == 0 {
-			logger.Warn("cannot open the admin listener; trying again every second", "address", address, "error", err)
+			logger.Warn("cannot open the "+name+" listener; trying again every second", "address", address, "error", err)
 		}
 		select {
 		case <-retry.C:

@@ -17,7 +17,8 @@ const (
 // when it cannot keep up (a pipe that nobody reads, a full disk), lines are dropped and counted.
 type outbox struct {
 	lines  chan []byte
-	lost   atomic.Int64
+	lost   atomic.Int64  // in all
+	said   atomic.Int64  // of them
 	closed chan struct{} // Close was called
 	idle   chan struct{} // the writer has ended
 	torn   bool          // the last write broke off, perhaps within a line
@@ -53,7 +54,16 @@ func (o *outbox) Close() (lost int64) {
 	case <-time.After(outboxClose):
 		o.lost.Add(int64(len(o.lines)))
 	}
-	return o.lost.Swap(0)
+	return o.unsaid()
+}
+
+// Lost is the number of lines that were lost so far.
+func (o *outbox) Lost() int64 { return o.lost.Load() }
+
+// unsaid is the number of lines that were lost since it was asked last.
+func (o *outbox) unsaid() int64 {
+	lost := o.lost.Load()
+	return lost - o.said.Swap(lost)
 }
 
 func (o *outbox) write(out io.Writer) {
@@ -99,7 +109,7 @@ func (o *outbox) sayLost(say func(lost int64), interval time.Duration) {
 	for {
 		select {
 		case <-tick.C:
-			if lost := o.lost.Swap(0); lost > 0 {
+			if lost := o.unsaid(); lost > 0 {
 				say(lost)
 			}
 		case <-o.closed:

@@ -20,21 +20,25 @@ const (
 )
 
 func TestReadmeListsTheSettings(t *testing.T) {
-	t.Parallel()
+	compareReadme(t, settingsBegin, settingsEnd, settingsMarkdown(config.SettingsTable()))
+}
+
+// compareReadme compares what stands between two lines of README.md with what is generated, or writes that there.
+func compareReadme(t *testing.T, begin, end, want string) {
+	t.Helper()
 	path := filepath.Join("..", "..", "README.md")
-	before, rest, begins := strings.Cut(readFile(t, path), settingsBegin)
-	got, after, ends := strings.Cut(rest, settingsEnd)
+	before, rest, begins := strings.Cut(readFile(t, path), begin)
+	got, after, ends := strings.Cut(rest, end)
 	if !begins || !ends {
-		t.Fatalf("README.md has no table of settings between %q and %q", settingsBegin, settingsEnd)
+		t.Fatalf("README.md has no table between %q and %q", begin, end)
 	}
-	want := settingsMarkdown(config.SettingsTable())
 	if got == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md's table of settings differs from config.SettingsTable; go test ./cmd/windhover -run Readme -update writes it:\n%s", want)
+		t.Fatalf("README.md's table differs from what is generated; go test ./cmd/windhover -run Readme -update writes it:\n%s", want)
 	}
-	if err := os.WriteFile(path, []byte(before+settingsBegin+want+settingsEnd+after), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -49,6 +49,14 @@ func (w *recordWriter) Write(record *usage.Record) {
 	w.outbox.Put(append(line, '\n'))
 }
 
+// Lost is how many records were lost so far.
+func (w *recordWriter) Lost() int64 {
+	if w.outbox == nil {
+		return 0
+	}
+	return w.outbox.Lost()
+}
+
 // Reopen goes on in a new file where the old one was renamed, as log rotation does.
 func (w *recordWriter) Reopen() {
 	if w.file == nil {

@@ -12,6 +12,7 @@ import (
 
 	"windhover/config"
 	"windhover/gateway"
+	"windhover/gateway/usage"
 )
 
 func (p program) serveCommand() *cobra.Command {
@@ -63,10 +64,19 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	}
 	path := p.providersPath(s.Providers)
 	loaded := digestOf(path)
-	g, err := p.newGateway(path, s, records, logger)
+	metrics := newMetrics()
+	g, err := p.newGateway(path, s, gateway.Options{
+		Sink: func(record *usage.Record) {
+			metrics.Record(record)
+			records.Write(record)
+		},
+		Reloaded: metrics.Reloaded,
+		Logger:   logger,
+	})
 	if err != nil {
 		return err
 	}
+	metrics.observe(g, records)
 	listener, err := listenPublic(ctx, sockets, s.Listen)
 	if err != nil {
 		return err
@@ -84,9 +94,14 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		background.Go(func() { certificate.watch(meanwhile) })
 	}
 	if s.Admin != "" {
-		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken}), nil, logger)
+		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken, Metrics: metrics.handler()}), nil, logger)
 		admin.Addr = s.Admin
-		background.Go(func() { serveAdmin(meanwhile, sockets, admin, logger) })
+		background.Go(func() { serveAside(meanwhile, sockets, adminSocket, admin, logger) })
+	}
+	if s.Metrics != "" {
+		page := newServer(metrics.page(), nil, logger)
+		page.Addr = s.Metrics
+		background.Go(func() { serveAside(meanwhile, sockets, metricsSocket, page, logger) })
 	}
 	server := newServer(insistOnTLS(g, s.HSTS), certificate.config(), logger)
 	return serveClients(signals, listener, server, draining{g, s.DrainDelay, s.DrainTimeout, logger})
@@ -114,27 +129,22 @@ func digestOf(path string) string {
 	return config.Digest([]string{path})
 }
 
-// newGateway loads the file as it is now; every problem in it is fatal at this point.
-func (p program) newGateway(path string, s config.Settings, records *recordWriter, logger *slog.Logger) (*gateway.Gateway, error) {
-	load := func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
-	file, err := load()
+// newGateway loads the file as it is now; every problem in it is fatal at this point. What the settings say is added to the options.
+func (p program) newGateway(path string, s config.Settings, o gateway.Options) (*gateway.Gateway, error) {
+	o.Load = func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
+	o.Page = gateway.Page(s.Page)
+	o.PublicURL = s.PublicURL
+	o.TrustedProxies = s.TrustedProxies
+	o.Loopback = isLocal(s.Listen)
+	file, err := o.Load()
 	if err != nil && file != nil {
-		_, meaning := gateway.Compile(file, gateway.CompileOptions{Loopback: isLocal(s.Listen)})
+		_, meaning := gateway.Compile(file, gateway.CompileOptions{Loopback: o.Loopback})
 		err = joinProblems(err, meaning)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return gateway.New(file, gateway.Options{
-		Logger: logger,
-		Sink:   records.Write,
-		Load:   load,
-
-		Page:           gateway.Page(s.Page),
-		PublicURL:      s.PublicURL,
-		TrustedProxies: s.TrustedProxies,
-		Loopback:       isLocal(s.Listen),
-	})
+	return gateway.New(file, o)
 }
 
 // watchProviders reloads when a file changed. Reload says itself what came of it.
