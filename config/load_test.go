@@ -69,8 +69,8 @@ func TestShippedFileLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := load(t, "", Options{Builtin: shipped})
-	if len(file.Providers) < 26 {
-		t.Errorf("the shipped file has %d providers, want at least 26", len(file.Providers))
+	if len(file.Providers) < 55 {
+		t.Errorf("the shipped file has %d providers, want at least 55", len(file.Providers))
 	}
 	equal(t, "Paths", len(file.Paths), 0)
 }

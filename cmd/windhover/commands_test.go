@@ -29,7 +29,7 @@ func TestCheckSaysWhatItHasRead(t *testing.T) {
 	}
 	for _, args := range [][]string{{"check", "builtin"}, {"check", "--providers", "builtin"}} {
 		got := runIn(t, folder, nil, args...)
-		if got.code != exitOK || !strings.HasPrefix(got.stdout, "builtin: ok, 26 providers, revision ") || got.stderr != "" {
+		if got.code != exitOK || !strings.HasPrefix(got.stdout, "builtin: ok, 55 providers, revision ") || got.stderr != "" {
 			t.Errorf("%q: %+v, want ok", args, got)
 		}
 	}
