@@ -103,3 +103,17 @@ func TestNumbersKeepEveryDigit(t *testing.T) {
 		t.Errorf("output_tokens = %v, want none: unknown is not zero", n)
 	}
 }
+
+func TestRecordMarksACheckpoint(t *testing.T) {
+	t.Parallel()
+	r := Record{ID: "0190a", Attempt: 1, Final: true, Checkpoint: true, Time: time.Unix(0, 0), UsageState: Partial}
+	got, err := json.Marshal(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"id":"0190a","attempt":1,"final":true,"checkpoint":true,"time":"1970-01-01T00:00:00.000Z","stream":false,` +
+		`"usage_state":"partial","bytes_in":0,"bytes_out":0,"events":0}`
+	if string(got) != want {
+		t.Errorf("record =\n%s, want\n%s", got, want)
+	}
+}
