@@ -18,11 +18,12 @@ type upstream struct {
 	text   string   // as it stands in the file, for people
 }
 
-// What may be part of a host. The gateway's own limits, tighter than RFC 1123: dots come only from the file.
+// What may be part of a host. The gateway's own limits, tighter than RFC 1123: dots come only from the file. Upper case
+// is spelled out, because (?i) would also let in the two letters beyond ASCII that fold to k and s.
 var (
-	hostVariable = regexp.MustCompile(`(?i)^[a-z0-9][a-z0-9-]{0,62}$`)
-	hostHole     = regexp.MustCompile(`(?i)^[a-z0-9.-]{0,63}$`)
-	literalHost  = regexp.MustCompile(`(?i)^([a-z0-9._\x00-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$`)
+	hostVariable = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
+	hostHole     = regexp.MustCompile(`^[A-Za-z0-9.-]{0,63}$`)
+	literalHost  = regexp.MustCompile(`^([A-Za-z0-9._\x00-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 )
 
 // hole stands for an expression while the structure of an upstream is parsed.
