@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/textproto"
@@ -19,7 +20,7 @@ type rewrite struct {
 	defaults []setting
 	set      []setting
 
-	removeQuery []string
+	removeQuery nameSet
 	setQuery    []setting
 }
 
@@ -33,19 +34,17 @@ type setting struct {
 func compileRequestRewrite(c config.RequestRewrite, variables []string) (rewrite, config.Problems) {
 	var w rewrite
 	var p1, p2, p3 config.Problems
-	w.remove = newNameSet(c.Headers.Remove)
+	w.remove = headerNames(c.Headers.Remove)
 	w.defaults, p1 = compileSettings(c.Headers.Default, variables, textproto.CanonicalMIMEHeaderKey)
 	w.set, p2 = compileSettings(c.Headers.Set, variables, textproto.CanonicalMIMEHeaderKey)
 	w.setQuery, p3 = compileSettings(c.Query.Set, variables, strings.Clone)
-	for _, name := range c.Query.Remove {
-		w.removeQuery = append(w.removeQuery, name.Value)
-	}
+	w.removeQuery = queryNames(c.Query.Remove)
 	return w, slices.Concat(p1, p2, p3)
 }
 
 func compileResponseRewrite(c config.ResponseRewrite, variables []string) (rewrite, config.Problems) {
 	set, problems := compileSettings(c.Headers.Set, variables, textproto.CanonicalMIMEHeaderKey)
-	return rewrite{remove: newNameSet(c.Headers.Remove), set: set}, problems
+	return rewrite{remove: headerNames(c.Headers.Remove), set: set}, problems
 }
 
 func compileSettings(from map[string]config.Template, variables []string, canonical func(string) string) ([]setting, config.Problems) {
@@ -59,64 +58,84 @@ func compileSettings(from map[string]config.Template, variables []string, canoni
 	return settings, problems
 }
 
-// nameSet is a set of header names, some of them with `*` for any run of characters.
+// nameSet is a set of names, some of them with `*` for any run of characters.
 type nameSet struct {
 	names []string // as they stand in the file
 	exact map[string]bool
 	globs [][]string // the pieces between the stars
+	equal func(a, b string) bool
 }
 
-func newNameSet(names config.TextList) nameSet {
-	s := nameSet{exact: make(map[string]bool)}
+// headerNames is a set that is asked for names in canonical form.
+func headerNames(names config.TextList) nameSet {
+	return newNameSet(names, textproto.CanonicalMIMEHeaderKey, strings.EqualFold)
+}
+
+func queryNames(names config.TextList) nameSet {
+	return newNameSet(names, strings.Clone, func(a, b string) bool { return a == b })
+}
+
+func newNameSet(names config.TextList, canonical func(string) string, equal func(a, b string) bool) nameSet {
+	s := nameSet{exact: make(map[string]bool), equal: equal}
 	for _, n := range names {
 		s.names = append(s.names, n.Value)
-		name := textproto.CanonicalMIMEHeaderKey(n.Value)
-		if strings.Contains(name, "*") {
-			s.globs = append(s.globs, strings.Split(strings.ToLower(n.Value), "*"))
+		if strings.Contains(n.Value, "*") {
+			s.globs = append(s.globs, strings.Split(n.Value, "*"))
 			continue
 		}
-		s.exact[name] = true
+		s.exact[canonical(n.Value)] = true
 	}
 	return s
 }
 
-// has takes a name in canonical form.
-func (s nameSet) has(name string) bool {
+func (s *nameSet) has(name string) bool {
 	if s.exact[name] {
 		return true
 	}
-	return slices.ContainsFunc(s.globs, func(pieces []string) bool { return globs(pieces, name) })
+	for _, pieces := range s.globs {
+		if s.fits(pieces, name) {
+			return true
+		}
+	}
+	return false
 }
 
-// globs reports whether name is the pieces with anything between them, without regard to case.
-func globs(pieces []string, name string) bool {
+// fits reports whether name is the pieces with anything between them.
+func (s *nameSet) fits(pieces []string, name string) bool {
 	first, last := pieces[0], pieces[len(pieces)-1]
-	if len(name) < len(first)+len(last) || !strings.EqualFold(name[:len(first)], first) || !strings.EqualFold(name[len(name)-len(last):], last) {
+	if len(name) < len(first)+len(last) || !s.equal(name[:len(first)], first) || !s.equal(name[len(name)-len(last):], last) {
 		return false
 	}
-	if len(pieces) == 2 {
-		return true
-	}
-	middle := strings.ToLower(name[len(first) : len(name)-len(last)])
+	rest := name[len(first) : len(name)-len(last)]
 	for _, p := range pieces[1 : len(pieces)-1] {
-		_, after, ok := strings.Cut(middle, p)
-		if !ok {
+		i := s.index(rest, p)
+		if i < 0 {
 			return false
 		}
-		middle = after
+		rest = rest[i+len(p):]
 	}
 	return true
+}
+
+// index is where piece stands in text; -1 if it does not.
+func (s *nameSet) index(text, piece string) int {
+	for i := 0; i+len(piece) <= len(text); i++ {
+		if s.equal(text[i:i+len(piece)], piece) {
+			return i
+		}
+	}
+	return -1
 }
 
 // requestHeader is the header that goes upstream: the client's, less what ends at this hop, less what the file removes,
 // plus what it sets. The slices of values are shared with in: nobody writes to them.
 func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
-	out := endToEnd(in, w.remove)
-	if httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
+	out := endToEnd(in, &w.remove)
+	if !w.remove.has("Te") && httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
 		out["Te"] = []string{"trailers"} // the one value that is for the upstream too (RFC 9110, section 10.1.4)
 	}
 	for _, d := range w.defaults {
-		if len(in[d.name]) > 0 {
+		if len(out[d.name]) > 0 {
 			continue
 		}
 		if err := d.apply(out, s); err != nil {
@@ -141,13 +160,16 @@ func (x setting) apply(h http.Header, s *scope) error {
 	if err != nil || value == "" {
 		return err
 	}
+	if !httpguts.ValidHeaderFieldValue(value) {
+		return fmt.Errorf("%s: the value holds a character that cannot stand in a header", x.name)
+	}
 	h[x.name] = []string{value}
 	return nil
 }
 
 // responseHeader puts the upstream's header into h.
 func (w *rewrite) responseHeader(h, in http.Header, s *scope) {
-	maps.Copy(h, endToEnd(in, w.remove))
+	maps.Copy(h, endToEnd(in, &w.remove))
 	for _, x := range w.set {
 		delete(h, x.name)
 		_ = x.apply(h, s) // a failed expression leaves the header out; the answer goes on
@@ -160,7 +182,7 @@ func (w *rewrite) responseHeader(h, in http.Header, s *scope) {
 }
 
 // endToEnd is h without hop-by-hop headers (RFC 9110, section 7.6.1), those that Connection names, and removed ones.
-func endToEnd(h http.Header, removed nameSet) http.Header {
+func endToEnd(h http.Header, removed *nameSet) http.Header {
 	out := make(http.Header, len(h)+4)
 	listed := connectionOptions(h["Connection"])
 	for name, values := range h {
@@ -202,14 +224,20 @@ func upgradeType(h http.Header) string {
 
 // query edits the raw query. Pairs that no rule names keep their place and spelling.
 func (w *rewrite) query(t target, s *scope) (target, error) {
-	if len(w.removeQuery) == 0 && len(w.setQuery) == 0 {
+	if len(w.removeQuery.names) == 0 && len(w.setQuery) == 0 {
 		return t, nil
 	}
 	var pairs []string
+	dropped := false
 	for pair := range strings.SplitSeq(t.query, "&") {
-		if pair != "" && !w.drops(pair) {
-			pairs = append(pairs, pair)
+		if w.drops(pair) {
+			dropped = true
+			continue
 		}
+		pairs = append(pairs, pair)
+	}
+	if t.query == "" {
+		pairs = nil
 	}
 	for _, x := range w.setQuery {
 		value, err := x.value.render(s)
@@ -221,15 +249,16 @@ func (w *rewrite) query(t target, s *scope) (target, error) {
 		}
 	}
 	t.query = strings.Join(pairs, "&")
-	t.asks = t.query != ""
+	t.asks = t.query != "" || (t.asks && !dropped)
 	return t, nil
 }
 
+// drops reports whether a rule names the pair: to remove it, or to set another in its place.
 func (w *rewrite) drops(pair string) bool {
 	raw, _, _ := strings.Cut(pair, "=")
 	name, err := url.QueryUnescape(raw)
 	if err != nil {
 		return false
 	}
-	return slices.Contains(w.removeQuery, name) || slices.ContainsFunc(w.setQuery, func(x setting) bool { return x.name == name })
+	return w.removeQuery.has(name) || slices.ContainsFunc(w.setQuery, func(x setting) bool { return x.name == name })
 }
