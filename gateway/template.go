@@ -72,10 +72,10 @@ func compileHole(x config.Text, variables []string, readsRequest bool) (piece, c
 		names[v] = types.String
 	}
 	guard := &templateGuard{variables: variables, readsRequest: readsRequest}
-	options := []expr.Option{expr.Env(names), expr.DisableAllBuiltins(), expr.MaxNodes(maxTemplateNodes), expr.Patch(guard), expr.AsKind(reflect.String)}
+	options := []expr.Option{expr.Env(names), expr.DisableAllBuiltins(), expr.MaxNodes(maxTemplateNodes), expr.Patch(guard), expr.AsKind(reflect.String), expr.WarnOnAny()}
 	program, err := expr.Compile(x.Value, options...)
 	if guard.problem != "" {
-		return piece{}, config.Problems{x.ProblemAt(guard.offset, "%s", guard.problem)}
+		return piece{}, config.Problems{x.ProblemAt(byteOffset(x.Value, guard.offset), "%s", guard.problem)}
 	}
 	if err != nil {
 		return piece{}, config.Problems{expressionProblem(x, err)}
@@ -88,10 +88,29 @@ func readsText(string) string { return "" }
 
 // expressionProblem is a compile error of package expr, at its place in the file.
 func expressionProblem(x config.Text, err error) config.Problem {
-	if located, ok := err.(*file.Error); ok && located.Line == 1 {
-		return x.ProblemAt(located.Column, "%s", located.Message)
+	located, ok := err.(*file.Error)
+	if !ok {
+		return x.Problem("%s", err)
 	}
-	return x.Problem("%s", err)
+	message := strings.ReplaceAll(located.Message, "unexpected token EOF", "the expression is not complete")
+	if kind, ok := strings.CutPrefix(message, "expected string, but got "); ok {
+		message = "the expression does not yield text in every case"
+		if kind != "unknown" {
+			message = "the expression yields " + kind + ", not text"
+		}
+	}
+	return x.ProblemAt(byteOffset(x.Value, located.From), "%s", message)
+}
+
+// byteOffset is where the n-th character of s begins: package expr counts characters, a problem counts bytes.
+func byteOffset(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(s)
 }
 
 // templateGuard is the allow-list over a hole's syntax tree.
@@ -101,7 +120,7 @@ type templateGuard struct {
 	readsRequest bool
 	uses         []string
 	problem      string
-	offset       int
+	offset       int // in characters
 }
 
 // Visit is called for every node, the innermost first.
@@ -113,6 +132,7 @@ func (g *templateGuard) Visit(node *ast.Node) {
 	case *ast.UnaryNode:
 		g.allow(n, n.Operator, "not", "!")
 	case *ast.BinaryNode:
+		g.pattern(n)
 		g.allow(n, n.Operator, "==", "!=", "and", "&&", "or", "||", "in", "contains", "startsWith", "endsWith", "matches", "+")
 	case *ast.CallNode:
 		g.call(n)
@@ -144,19 +164,27 @@ func (g *templateGuard) unknown(name string) string {
 
 func (g *templateGuard) call(n *ast.CallNode) {
 	callee, ok := n.Callee.(*ast.IdentifierNode)
-	if !ok || (callee.Value != "header" && callee.Value != "query") {
+	switch {
+	case !ok || (callee.Value != "header" && callee.Value != "query"):
+		if g.offset == n.Callee.Location().From {
+			g.problem = "" // a function of that name is what is missing, not a variable
+		}
 		g.refuse(n, `unknown function; a template has header("Name") and query("name")`)
-		return
-	}
-	if !g.readsRequest {
+	case !g.readsRequest:
 		g.refuse(n, "no part of the request but path variables can choose where it goes")
-		return
 	}
 }
 
 func (g *templateGuard) allow(n ast.Node, operator string, allowed ...string) {
 	if !slices.Contains(allowed, operator) {
 		g.refuse(n, fmt.Sprintf("operator %s is not allowed in a template", operator))
+	}
+}
+
+// pattern refuses a pattern that is put together while a request runs: it may not be one, and compiling it costs time.
+func (g *templateGuard) pattern(n *ast.BinaryNode) {
+	if _, literal := n.Right.(*ast.StringNode); n.Operator == "matches" && !literal {
+		g.refuse(n, "the pattern behind matches must be a text")
 	}
 }
 
@@ -192,7 +220,7 @@ func (p piece) render(s *scope) (string, error) {
 	return p.run(s)
 }
 
-// run evaluates the expression. It can fail only on a pattern that is not literal.
+// run evaluates the expression. What the guard lets through cannot fail.
 func (p piece) run(s *scope) (string, error) {
 	env := make(map[string]any, len(s.keys)+2)
 	for i, key := range s.keys {
