@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -83,16 +82,15 @@ func (o *outbound) proxyFor(upstream *url.URL) (*url.URL, error) {
 	if err := o.guardHost(upstream.Hostname()); err != nil {
 		return nil, err
 	}
+	if upstream.Scheme == "http" && upstream.Opaque != "" && !strings.HasPrefix(upstream.Opaque, "//") {
+		upstream.Opaque = "//" + upstream.Host + upstream.Opaque // the absolute form, which net/http makes of a path, but not of this
+	}
 	return &url.URL{Scheme: "http", User: via.User, Host: addressOf(via)}, nil
 }
 
 // guardHost guards a host that somebody else resolves.
 func (o *outbound) guardHost(host string) error {
-	a, err := netip.ParseAddr(host)
-	if err != nil {
-		return nil
-	}
-	if err := guard(a, o.link.literalHost); err != nil {
+	if err := guardName(host, o.link.literalHost); err != nil {
 		return fmt.Errorf("send through proxy: %w", err)
 	}
 	return nil
