@@ -161,15 +161,15 @@ func TestWebSocketMessages(t *testing.T) {
 // eachWSCut fails if a connection gives other messages in pieces than in one.
 func eachWSCut(t *testing.T, o WebSocketOptions, connection string, seeds uint64) {
 	t.Helper()
-	sameWSCut(t, o, connection, strings.Split(connection[:min(len(connection), 4096)], "")...)
+	sameWSCut(t, o, strings.Split(connection[:min(len(connection), 4096)], ""))
 	for seed := range seeds {
-		sameWSCut(t, o, connection, cuts(connection, seed)...)
+		sameWSCut(t, o, cuts(connection, seed))
 	}
 }
 
-func sameWSCut(t *testing.T, o WebSocketOptions, connection string, pieces ...string) {
+func sameWSCut(t *testing.T, o WebSocketOptions, pieces []string) {
 	t.Helper()
-	connection = strings.Join(pieces, "")
+	connection := strings.Join(pieces, "")
 	want, whole := readWS(o, connection)
 	got, d := readWS(o, pieces...)
 	if !slices.Equal(got, want) || d.Dropped() != whole.Dropped() || d.CloseCode() != whole.CloseCode() || (d.Err() == nil) != (whole.Err() == nil) {
@@ -492,7 +492,7 @@ func FuzzWebSocket(f *testing.F) {
 		for _, o := range []Options{{}, {Limit: 8}, {Limit: 8, Project: p}, {Limit: 8, Head: true}} {
 			for _, extensions := range [][]string{nil, {permessageDeflate}} {
 				o := WebSocketOptions{Options: o, Extensions: extensions, Budget: NewBudget(1 << 20)}
-				sameWSCut(t, o, connection, cuts(connection, seed)...)
+				sameWSCut(t, o, cuts(connection, seed))
 				if used := o.Budget.Used(); used != 0 {
 					t.Errorf("%q: %d bytes of the budget are not given back", connection, used)
 				}
