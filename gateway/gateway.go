@@ -39,7 +39,8 @@ type Options struct {
 	// Page is how much `/` and `/providers` tell; PageFull by default.
 	Page Page
 	// Sink takes each finished record. It is called once for each, by the exchange's own goroutine, and must not block or change the record.
-	// While a WebSocket session is open, it takes checkpoints of its record too.
+	// While a WebSocket session is open, it takes checkpoints of its record too, in a goroutine of their own: what adds
+	// records up must leave them out.
 	Sink func(*usage.Record)
 	// Checkpoint is how often it takes one while a session is in use; every minute by default.
 	Checkpoint time.Duration
