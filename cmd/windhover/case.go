@@ -39,6 +39,25 @@ func findCases(dir string) ([]string, error) {
 	return cases, nil
 }
 
+// findAllCases is every case of all folders, each once.
+func findAllCases(dirs []string) ([]string, error) {
+	var all []string
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		cases, err := findCases(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range cases {
+			if !seen[c] {
+				seen[c] = true
+				all = append(all, c)
+			}
+		}
+	}
+	return all, nil
+}
+
 // providerOf is the name of the folder above a case.
 func providerOf(dir string) string {
 	absolute, err := filepath.Abs(dir)
@@ -48,25 +67,24 @@ func providerOf(dir string) string {
 	return filepath.Base(filepath.Dir(absolute))
 }
 
-// replayCase reads a case's answer with the rules of a provider, and returns in which fields that differs from what is
-// expected. An error is a case that cannot be read.
-func replayCase(snapshot *gateway.Snapshot, provider, dir string) ([]difference, error) {
+// recordedCase is a recorded exchange and the rules that it is read by.
+type recordedCase struct {
+	rules    *usage.Rules
+	exchange usage.Exchange
+	body     []byte // of the answer
+}
+
+// readCase reads a case of a provider. An error is a case that cannot be read.
+func readCase(snapshot *gateway.Snapshot, provider, dir string) (*recordedCase, error) {
 	rules := snapshot.Rules(provider)
 	if rules == nil {
 		return nil, fmt.Errorf("the providers file has no provider %s; name one with --provider", provider)
-	}
-	expected, err := readExpected(filepath.Join(dir, usageFile))
-	if err != nil {
-		return nil, err
 	}
 	exchange, body, err := readExchange(snapshot, provider, dir)
 	if err != nil {
 		return nil, err
 	}
-	observer := rules.Observe(exchange)
-	observer.Write(body)
-	result := observer.Close(true)
-	return compareUsage(&result.Usage, expected), nil
+	return &recordedCase{rules, exchange, body}, nil
 }
 
 // readExchange is a case as the rules see it, and the answer's body.

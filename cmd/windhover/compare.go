@@ -22,11 +22,26 @@ const absent = "nothing"
 // difference is a field that is not what it should be.
 type difference struct {
 	field     usage.Field
+	value     any // what was read, as usage.json would list it
 	got, want string
+	by        string // what decided the value; empty if there is none
 }
 
 func (d difference) String() string {
-	return fmt.Sprintf("%s = %s, want %s", d.field, d.got, d.want)
+	text := fmt.Sprintf("%s: got %s, want %s", d.field, d.got, d.want)
+	if d.by != "" {
+		text += " (" + d.by + ")"
+	}
+	return text
+}
+
+// blame says of each wrong value where it comes from.
+func blame(differences []difference, tracer *usage.Tracer) {
+	for i, d := range differences {
+		if origin, ok := tracer.Origin(d.field); ok {
+			differences[i].by = origin.String()
+		}
+	}
 }
 
 // expected is what usage.json lists. A value is a text, a json.Number, or nil for a field that must not be there.
@@ -70,7 +85,7 @@ func parseExpected(data []byte) (expected, error) {
 
 func unknownField(name string) error {
 	var known []string
-	for field := usage.Field(0); field <= usage.ResponseID; field++ {
+	for field := range usage.Fields() {
 		known = append(known, field.String())
 	}
 	if near := config.Nearest(name, known); near != "" {
@@ -103,16 +118,17 @@ func counted(f usage.Field) bool {
 }
 
 // compareUsage is every field that differs, in the order of the fields. What is listed must match, and a listed 0 may be
-// absent; of what is not listed only the counts of tokens must be absent or 0.
+// absent; of what is not listed only the counts of tokens must be absent or 0. Where want is nil nothing is known, and all
+// that was read differs.
 func compareUsage(got *usage.Usage, want expected) []difference {
 	var differences []difference
-	for field := usage.Field(0); field <= usage.ResponseID; field++ {
+	for field := range usage.Fields() {
 		value, listed := want[field]
-		if !listed && !counted(field) {
+		if !listed && !counted(field) && want != nil {
 			continue
 		}
 		if have := reported(got, field); !same(have, value) {
-			differences = append(differences, difference{field, show(have), show(value)})
+			differences = append(differences, difference{field: field, value: have, got: show(have), want: show(value)})
 		}
 	}
 	return differences

@@ -20,11 +20,11 @@ func TestCompareUsage(t *testing.T) {
 	for _, c := range []struct{ name, want, differences string }{
 		{"all as listed", `{"model":"gpt-5","input_tokens":12,"output_tokens":9007199254740993,"seconds":3.50}`, "[]"},
 		{"a listed 0 may be absent", `{"input_tokens":12,"output_tokens":9007199254740993,"cache_read_tokens":0}`, "[]"},
-		{"whole numbers are exact", `{"input_tokens":12,"output_tokens":9007199254740992}`, "[output_tokens = 9007199254740993, want 9007199254740992]"},
-		{"counts must be listed", `{}`, "[input_tokens = 12, want nothing output_tokens = 9007199254740993, want nothing]"},
-		{"null is nothing", `{"input_tokens":12,"output_tokens":9007199254740993,"searches":null}`, "[searches = 2, want nothing]"},
+		{"whole numbers are exact", `{"input_tokens":12,"output_tokens":9007199254740992}`, "[output_tokens: got 9007199254740993, want 9007199254740992]"},
+		{"counts must be listed", `{}`, "[input_tokens: got 12, want nothing output_tokens: got 9007199254740993, want nothing]"},
+		{"null is nothing", `{"input_tokens":12,"output_tokens":9007199254740993,"searches":null}`, "[searches: got 2, want nothing]"},
 		{"each difference is named", `{"model":"gpt-4","input_tokens":13,"output_tokens":9007199254740993,"cache_write_tokens":1,"pages":1}`,
-			`[input_tokens = 12, want 13 cache_write_tokens = nothing, want 1 pages = nothing, want 1 model = "gpt-5", want "gpt-4"]`},
+			`[input_tokens: got 12, want 13 cache_write_tokens: got nothing, want 1 pages: got nothing, want 1 model: got "gpt-5", want "gpt-4"]`},
 	} {
 		want, err := parseExpected([]byte(c.want))
 		if err != nil {

@@ -1,5 +1,7 @@
 package usage
 
+import "iter"
+
 // Field is one thing a rule can report. The names are those of the file, the records and the metrics; the meaning is
 // fixed, and a rule's job is to translate a provider's numbers into it.
 type Field uint8
@@ -75,6 +77,17 @@ func ParseField(name string) (Field, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Fields are all fields, numbers first.
+func Fields() iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for f := range allFields {
+			if !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 // Number reports whether the field holds a number; it holds text otherwise.
