@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// Digest is the SHA-256 over the contents of the files at paths, in hex. Of a folder its *.yaml count. Neither the order of
+// Digest is the SHA-256 over the contents of the files at paths, in hex. Of a folder its fragments count. Neither the order of
 // the paths nor naming one twice makes a difference; a file that cannot be read counts as such.
 func Digest(paths []string) string {
 	sum := sha256.New()
@@ -42,7 +42,7 @@ func copyFile(dst io.Writer, name string) error {
 	return err
 }
 
-// filesOf is the paths with each folder replaced by its *.yaml, sorted, each once.
+// filesOf is the paths with each folder replaced by its fragments, sorted, each once.
 func filesOf(paths []string) []string {
 	var files []string
 	for _, path := range paths {
@@ -55,7 +55,7 @@ func filesOf(paths []string) []string {
 			continue // it vanished just now
 		}
 		for _, entry := range entries {
-			if filepath.Ext(entry.Name()) == ".yaml" {
+			if isFragment(path, entry.Name()) {
 				files = append(files, filepath.Join(path, entry.Name()))
 			}
 		}

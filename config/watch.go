@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -40,13 +42,17 @@ type Watcher struct {
 	Quiet time.Duration
 	// Poll is how often they are compared without an event; 0: 10 s.
 	Poll time.Duration
-	// Logger is told when the system has no events to give. Never nil.
+	// Logger is told when the system has no events to give, or when a file can be replaced without any. Never nil.
 	Logger *slog.Logger
+
+	notify    func() (*fsnotify.Watcher, error) // nil, outside tests: fsnotify.NewWatcher
+	mountInfo string                            // empty, outside tests: mountInfoFile
 }
 
 // Run watches until ctx ends. Nothing makes it fail: where the system gives no events, the poll does all the work.
 func (w *Watcher) Run(ctx context.Context) {
-	folders := newFolderWatch(w.Logger)
+	w.warnOfMounts()
+	folders := w.watchFolders()
 	defer folders.Close()
 
 	poll := time.NewTicker(cmp.Or(w.Poll, defaultPoll))
@@ -75,6 +81,18 @@ func (w *Watcher) Run(ctx context.Context) {
 			folders.Follow(w.Paths())
 			w.compare()
 		}
+	}
+}
+
+// warnOfMounts says which files cannot be seen to change, and what to do about it.
+func (w *Watcher) warnOfMounts() {
+	mountinfo, err := os.ReadFile(cmp.Or(w.mountInfo, mountInfoFile))
+	if err != nil {
+		return // this system has none
+	}
+	if files := mountedFiles(string(mountinfo), w.Paths()); len(files) > 0 {
+		w.Logger.Warn("a file is mounted by itself (a ConfigMap with subPath, a single file bound into a container), so that a new one in its place is never seen; mount the folder that it is in",
+			"files", strings.Join(files, " "))
 	}
 }
 
@@ -127,13 +145,17 @@ type folderWatch struct {
 	warned bool
 }
 
-func newFolderWatch(logger *slog.Logger) *folderWatch {
-	notify, err := fsnotify.NewWatcher()
-	if err != nil {
-		logger.Warn("cannot watch files for changes; they are only polled", "error", err)
-		return &folderWatch{logger: logger}
+func (w *Watcher) watchFolders() *folderWatch {
+	newWatcher := w.notify
+	if newWatcher == nil {
+		newWatcher = fsnotify.NewWatcher
 	}
-	return &folderWatch{notify: notify, logger: logger}
+	notify, err := newWatcher()
+	if err != nil {
+		w.Logger.Warn("cannot watch files for changes; they are only polled", "error", err)
+		return &folderWatch{logger: w.Logger}
+	}
+	return &folderWatch{notify: notify, logger: w.Logger}
 }
 
 // Events never yields where there is no watch: a nil channel blocks for ever.

@@ -1,14 +1,20 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // Long enough that the steps of one edit fall into one wait, short enough that a test takes no time.
@@ -17,6 +23,7 @@ const testQuiet = 100 * time.Millisecond
 // watched is a running watcher; loads yields what its callback read from the file at each change.
 type watched struct {
 	loads chan string
+	log   *log
 	stop  context.CancelFunc
 	done  chan struct{}
 }
@@ -29,17 +36,42 @@ func watch(t *testing.T, poll time.Duration, paths ...string) *watched {
 func watchWith(t *testing.T, w Watcher, paths ...string) *watched {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	x := &watched{loads: make(chan string, 100), stop: cancel, done: make(chan struct{})}
+	x := &watched{loads: make(chan string, 100), log: new(log), stop: cancel, done: make(chan struct{})}
 	w.Paths = func() []string { return paths }
 	w.Changed = func() { x.loads <- contents(paths[0]) }
 	w.Loaded = Digest(paths)
-	w.Logger = slog.New(slog.DiscardHandler)
+	w.Logger = slog.New(slog.NewTextHandler(x.log, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
 	go func() {
 		defer close(x.done)
 		w.Run(ctx)
 	}()
 	t.Cleanup(func() { cancel(); <-x.done })
 	return x
+}
+
+// log can be read while it is written.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
 }
 
 func contents(path string) string {
@@ -124,6 +156,26 @@ func TestWatcherSeesRenameToBackupAndCreate(t *testing.T) {
 		must(t, os.Rename(path, path+"~"))
 		write(t, path, text)
 		x.expect(t, text, "missing")
+	}
+}
+
+// What vim does on :w with its defaults: it tries whether it may create files, keeps the old one as a backup, writes a new
+// one, gives it the old one's mode, and removes the backup.
+func TestWatcherSeesVimSave(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path, probe := filepath.Join(folder, "providers.yaml"), filepath.Join(folder, "4913")
+	write(t, path, "one")
+	x := watch(t, time.Hour, path)
+	for i := range 10 {
+		text := "save " + strconv.Itoa(i)
+		write(t, probe, "")
+		must(t, os.Remove(probe))
+		must(t, os.Rename(path, path+"~"))
+		write(t, path, text)
+		must(t, os.Chmod(path, 0o640))
+		must(t, os.Remove(path+"~"))
+		x.expect(t, text, "missing", "")
 	}
 }
 
@@ -239,23 +291,57 @@ func TestWatcherSeesConfigMapSwaps(t *testing.T) {
 	path := filepath.Join(m.folder, "providers.yaml")
 	must(t, os.Symlink("..data/providers.yaml", path))
 	x := watch(t, time.Hour, path)
-	for _, text := range []string{"two", "three", "four"} {
+	for i := range 10 {
+		text := "revision " + strconv.Itoa(i)
 		m.publish(t, text)
 		x.expect(t, text)
 	}
 }
 
-func TestWatcherEndsAtTheNewestOfTwoSwapsAtOnce(t *testing.T) {
+func TestWatcherEndsAtTheNewestOfTwoQuickSwaps(t *testing.T) {
 	t.Parallel()
 	m := &configMap{folder: t.TempDir()}
 	m.publish(t, "one")
 	path := filepath.Join(m.folder, "providers.yaml")
 	must(t, os.Symlink("..data/providers.yaml", path))
 	x := watch(t, time.Hour, path)
-	m.publish(t, "two")
-	m.publish(t, "three")
-	x.expect(t, "three", "two")
+	for _, gap := range []time.Duration{0, 20 * time.Millisecond, 50 * time.Millisecond} {
+		first, second := "before "+gap.String(), "after "+gap.String()
+		m.publish(t, first)
+		time.Sleep(gap)
+		m.publish(t, second)
+		x.expect(t, second, first)
+	}
 	x.expectNone(t)
+}
+
+func TestWatcherSeesARotatedSecret(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "providers.yaml")
+	write(t, path, "one")
+	mounted := &configMap{folder: t.TempDir()}
+	mounted.publish(t, "old")
+	secret := filepath.Join(mounted.folder, "key")
+	must(t, os.Symlink("..data/providers.yaml", secret))
+	x := watch(t, time.Hour, path, secret)
+	mounted.publish(t, "new")
+	x.expect(t, "one")
+}
+
+// A symlink that leads through another one, which is swapped in a folder that holds none of the paths.
+func TestWatcherFindsASwapBehindASymlinkByThePoll(t *testing.T) {
+	t.Parallel()
+	folder, elsewhere := t.TempDir(), t.TempDir()
+	path, between := filepath.Join(folder, "providers.yaml"), filepath.Join(elsewhere, "current")
+	old, next := filepath.Join(t.TempDir(), "old"), filepath.Join(t.TempDir(), "next")
+	write(t, old, "one")
+	write(t, next, "two")
+	must(t, os.Symlink(old, between))
+	must(t, os.Symlink(between, path))
+	x := watch(t, testQuiet, path)
+	must(t, os.Symlink(next, between+".new"))
+	must(t, os.Rename(between+".new", between))
+	x.expect(t, "two")
 }
 
 func TestWatcherSeesTheFragmentsOfAFolder(t *testing.T) {
@@ -274,6 +360,7 @@ func TestWatcherSeesTheFragmentsOfAFolder(t *testing.T) {
 	go w.Run(t.Context())
 
 	write(t, filepath.Join(folder, "notes.txt"), "no fragment")
+	write(t, filepath.Join(folder, ".#openai.yaml"), "an editor's lock is none either")
 	other := filepath.Join(folder, "groq.yaml")
 	write(t, other, "two")
 	if got, want := <-loads, []string{other, fragment}; !slices.Equal(got, want) {
@@ -364,12 +451,32 @@ func TestWatcherIsNotPutOffByABusyFolder(t *testing.T) {
 
 func TestWatcherPollsWhereThereAreNoEvents(t *testing.T) {
 	t.Parallel()
-	f := &folderWatch{logger: slog.New(slog.DiscardHandler)}
-	f.Follow([]string{"/"})
-	if f.Events() != nil || f.Errors() != nil {
-		t.Errorf("Events, Errors = %v, %v, want channels that block", f.Events(), f.Errors())
+	path := filepath.Join(t.TempDir(), "providers.yaml")
+	write(t, path, "one")
+	exhausted := func() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE } // fs.inotify.max_user_instances
+	x := watchWith(t, Watcher{Quiet: testQuiet, Poll: testQuiet, notify: exhausted}, path)
+	for _, text := range []string{"two", "three"} {
+		write(t, path, text)
+		x.expect(t, text)
 	}
-	f.Close()
+	if got, want := x.log.String(), "level=WARN msg=\"cannot watch files for changes; they are only polled\" error=\"too many open files\"\n"; got != want {
+		t.Errorf("log = %s, want %s", got, want)
+	}
+}
+
+func TestWatcherSaysThatAFileIsMountedByItself(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path, mountinfo := filepath.Join(folder, "providers.yaml"), filepath.Join(folder, "mountinfo")
+	write(t, path, "one")
+	write(t, mountinfo, "1028 1021 259:1 /volume-subpaths/2 "+resolved(path)+" ro,relatime - ext4 /dev/vda1 rw\n")
+	x := watchWith(t, Watcher{Quiet: testQuiet, mountInfo: mountinfo}, path)
+	write(t, path, "two") // in place, which is seen
+	x.expect(t, "two")
+	want := "level=WARN msg=\"a file is mounted by itself (a ConfigMap with subPath, a single file bound into a container), so that a new one in its place is never seen; mount the folder that it is in\" files=" + path + "\n"
+	if got := x.log.String(); got != want {
+		t.Errorf("log = %s, want %s", got, want)
+	}
 }
 
 func TestWatcherEndsWithItsContext(t *testing.T) {
