@@ -21,6 +21,7 @@ type requestBody struct {
 	first  func() // before the first byte is asked for
 
 	mu    sync.Mutex // the transport reads, the exchange asks
+	all   []byte     // of a body that was read before it was sent
 	head  []byte     // up to smallBody bytes
 	n     int64
 	ended bool  // there is no more
@@ -63,7 +64,7 @@ func (b *requestBody) readAll() ([]byte, error) {
 	n, err := io.ReadFull(b.source, body)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.head, b.n, b.ended, b.err = body[:n], int64(n), err == nil, err
+	b.all, b.head, b.n, b.ended, b.err = body, body[:min(n, smallBody)], int64(n), err == nil, err
 	return body, err
 }
 
@@ -130,8 +131,11 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 	x.takeBody(&requestBody{source: r.Body, length: r.ContentLength})
 	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.
 	out.ContentLength, out.TransferEncoding = r.ContentLength, r.TransferEncoding
+	if x.mayAskForUsage() {
+		return x.attachAsked(out)
+	}
 	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil {
-		return x.attachSmall(out)
+		return x.attachWhole(out)
 	}
 	if r.Header["Expect"] != nil {
 		x.body.first = x.sendContinue
@@ -148,15 +152,19 @@ func (x *exchange) takeBody(b *requestBody) {
 	x.body = b
 }
 
-// attachSmall reads the whole body. In memory, net/http sends it together with the header.
-func (x *exchange) attachSmall(out *http.Request) *failure {
+// attachWhole reads the whole body. In memory, net/http sends it together with the header.
+func (x *exchange) attachWhole(out *http.Request) *failure {
 	body, err := x.body.readAll()
 	if err != nil {
 		return badRequest("body_cut", "the request's body ended before its Content-Length")
 	}
-	out.Body = inMemory(body)
-	out.GetBody = func() (io.ReadCloser, error) { return inMemory(body), nil }
+	setBody(out, body)
 	return nil
+}
+
+func setBody(out *http.Request, body []byte) {
+	out.Body, out.ContentLength = inMemory(body), int64(len(body))
+	out.GetBody = func() (io.ReadCloser, error) { return inMemory(body), nil }
 }
 
 // inMemory is a body that net/http recognizes as one that it can write together with the header.

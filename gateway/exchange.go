@@ -35,6 +35,9 @@ type exchange struct {
 	record   *usage.Record
 	sent     bool // the answer's header went to the client
 
+	added   bool          // usage was asked for in the client's name
+	remover *usageRemover // nil: nothing is taken out of the answer
+
 	informational sync.Mutex // held while a 1xx answer is written
 	answered      bool       // no more 1xx answers, under informational
 	continued     bool       // the client got its 100, under informational
@@ -192,6 +195,7 @@ func (x *exchange) asked(status int, header http.Header) usage.Exchange {
 		Header:  header,
 		Param:   x.match.scope.param,
 		Request: x.body.prefix,
+		Decode:  x.gateway.decoding,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"windhover/config"
+	"windhover/gateway/stream"
 	"windhover/gateway/usage"
 )
 
@@ -44,6 +45,8 @@ type Options struct {
 	Sink func(*usage.Record)
 	// Checkpoint is how often it takes one while a session is in use; every minute by default.
 	Checkpoint time.Duration
+	// KeepStreams turns off asking for usage in streams (`stream_usage`) everywhere: requests and answers keep every byte.
+	KeepStreams bool
 	// Load reads the file again for Reload.
 	Load func() (*config.File, error)
 	// Reloaded is told how each Reload ended, one call at a time: the revision in use, and the error if it changed nothing.
@@ -56,6 +59,10 @@ type Options struct {
 
 func (o Options) compile() CompileOptions { return CompileOptions{Loopback: o.Loopback} }
 
+// decodeMemory bounds what taking content codings off for the observers may use, in bytes, of all exchanges together.
+// Beyond it a record is `unreadable`, and the answer flows on.
+const decodeMemory = 256 << 20
+
 // Gateway is an http.Handler that forwards requests to the providers of a file. It is safe for use by many goroutines.
 type Gateway struct {
 	options    Options
@@ -63,6 +70,8 @@ type Gateway struct {
 	snapshot   atomic.Pointer[Snapshot]
 	transports transports
 	open       openExchanges
+	decliners  decliners
+	decoding   *stream.Budget // of all observers together
 	draining   atomic.Bool
 	pages      http.Handler
 
@@ -89,7 +98,7 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
+	g := &Gateway{decoding: stream.NewBudget(decodeMemory), options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
 	g.use(s)
 	g.pages = g.newPages()
 	return g, nil

@@ -33,6 +33,9 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 		return
 	}
 	res, err := x.send(out)
+	if err == nil && x.declined(res) {
+		res, err = x.sendPlain(out, res)
+	}
 	if err != nil {
 		x.refuse(x.sendFailure(err))
 		return
@@ -129,7 +132,7 @@ func (x *exchange) rejection(refused *failure) (usage.End, *failure) {
 // send gives the request to the provider's transport. A request of which nothing left, because the kept connection had
 // been closed, is sent again; net/http does so by itself, but not if it saw the end before it took up the request.
 func (x *exchange) send(out *http.Request) (*http.Response, error) {
-	x.record.Attempt, x.record.Final = 1, true
+	x.record.Attempt, x.record.Final = max(x.record.Attempt, 1), true
 	x.startTotal()
 	res, err := x.match.route.transport.RoundTrip(out)
 	for err != nil && x.unsent() && rewind(out) {
@@ -202,6 +205,7 @@ func (x *exchange) interrupted() (usage.End, bool) {
 // answer sends the header of the upstream's answer to the client.
 func (x *exchange) answer(res *http.Response) {
 	h := x.w.Header()
+	x.unask(res)
 	x.provider.response.responseHeader(h, res.Header, &x.match.scope)
 	h[headerRequestID] = []string{x.record.RequestID}
 	x.announceTrailers(res)
@@ -241,17 +245,41 @@ func (x *exchange) stream(res *http.Response) usage.End {
 			}
 			buffer = buffer.fit(n)
 		}
-		if err == io.EOF {
-			return usage.EndComplete
-		}
 		if err != nil {
-			return x.readFailure()
+			return x.endOfBody(err)
 		}
 	}
 }
 
+// endOfBody says how an answer ended that will bring no more bytes.
+func (x *exchange) endOfBody(err error) usage.End {
+	if x.remover != nil {
+		if end, ok := x.toClient(x.remover.rest()); !ok {
+			return end
+		}
+	}
+	if err == io.EOF {
+		return usage.EndComplete
+	}
+	return x.readFailure()
+}
+
 // pass writes a read to the client, then lets the observer see it: the client never waits for the accounting.
 func (x *exchange) pass(p []byte) (end usage.End, ok bool) {
+	if x.remover != nil {
+		x.observer.Write(p) // before p is changed
+		return x.toClient(x.remover.write(p))
+	}
+	end, ok = x.toClient(p)
+	x.observer.Write(p)
+	return end, ok
+}
+
+// toClient writes and flushes. If it fails, it says how the exchange ended.
+func (x *exchange) toClient(p []byte) (end usage.End, ok bool) {
+	if len(p) == 0 {
+		return "", true
+	}
 	x.write.start()
 	n, err := x.w.Write(p)
 	if err == nil {
@@ -259,7 +287,6 @@ func (x *exchange) pass(p []byte) (end usage.End, ok bool) {
 	}
 	x.write.stop()
 	x.record.BytesOut += int64(n)
-	x.observer.Write(p)
 	if err != nil {
 		return x.writeFailure(err), false
 	}

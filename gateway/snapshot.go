@@ -31,6 +31,8 @@ type provider struct {
 	response rewrite
 	rules    *usage.Rules
 
+	asksUsage bool // in streams that do not report it by themselves
+
 	idle, total, write time.Duration // 0: no limit
 }
 
@@ -68,7 +70,9 @@ func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 
 func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Problems) {
 	p := &provider{
-		name:   c.Name,
+		name:      c.Name,
+		asksUsage: c.StreamUsage.Value == streamUsageOpenAI,
+
 		access: newAccess(c.Access),
 		idle:   c.Timeouts.Idle.Or(defaultIdle),
 		total:  c.Timeouts.Total.Or(0),

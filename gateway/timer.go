@@ -40,7 +40,7 @@ func (t *stepTimer) stop() {
 
 // startTotal bounds the whole exchange.
 func (x *exchange) startTotal() {
-	if limit := x.provider.total; limit > 0 {
+	if limit := x.provider.total; limit > 0 && x.total == nil {
 		x.total = time.AfterFunc(limit, func() { x.interrupt(errTotal) })
 	}
 }

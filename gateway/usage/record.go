@@ -34,6 +34,15 @@ const (
 	None       State = "none"       // no rule, `consumes: false`, or an error answer without usage
 )
 
+// StreamUsage says what `stream_usage` did to an exchange.
+type StreamUsage string
+
+// What it can have done.
+const (
+	StreamUsageAdded StreamUsage = "added" // asked for usage, and took the added event out of the answer
+	StreamUsageLeft  StreamUsage = "left"  // asked for usage, but the answer came encoded, so the added event is in it
+)
+
 // Record is the only account of an attempt to reach an upstream; access log, metrics, cost and store all read it.
 // A request that is refused before any attempt has one, with Attempt 0.
 type Record struct {
@@ -53,6 +62,7 @@ type Record struct {
 	Resent       int    // how often net/http sent the request again by itself
 	End          End
 	UsageState   State
+	StreamUsage  StreamUsage // whether the gateway asked for usage in the client's name; empty: no
 	Usage        Usage
 	Parts        []Part        // of an answer that is priced in parts; see Part
 	Doubts       []string      // what cannot be in what the provider reported; see Result
@@ -93,6 +103,7 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	o.text("end", string(r.End))
 	o.text("error", r.Error)
 	o.text("usage_state", string(r.UsageState))
+	o.text("stream_usage", string(r.StreamUsage))
 	r.Usage.write(o)
 	list(o, "parts", r.Parts)
 	list(o, "doubts", r.Doubts)
