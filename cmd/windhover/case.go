@@ -74,26 +74,33 @@ type recordedCase struct {
 	body     []byte // of the answer
 }
 
-// readCase reads a case of a provider. An error is a case that cannot be read.
-func readCase(snapshot *gateway.Snapshot, provider, dir string) (*recordedCase, error) {
+// files are where a recorded exchange stands.
+type files struct{ request, response string }
+
+func filesOf(dir string) files {
+	return files{filepath.Join(dir, requestFile), filepath.Join(dir, responseFile)}
+}
+
+// readCase reads an exchange with a provider. An error is one that cannot be read.
+func readCase(snapshot *gateway.Snapshot, provider string, f files) (*recordedCase, error) {
 	rules := snapshot.Rules(provider)
 	if rules == nil {
 		return nil, fmt.Errorf("the providers file has no provider %s; name one with --provider", provider)
 	}
-	exchange, body, err := readExchange(snapshot, provider, dir)
+	exchange, body, err := readExchange(snapshot, provider, f)
 	if err != nil {
 		return nil, err
 	}
 	return &recordedCase{rules, exchange, body}, nil
 }
 
-// readExchange is a case as the rules see it, and the answer's body.
-func readExchange(snapshot *gateway.Snapshot, provider, dir string) (usage.Exchange, []byte, error) {
-	request, err := readMessage(filepath.Join(dir, requestFile))
+// readExchange is an exchange as the rules see it, and the answer's body.
+func readExchange(snapshot *gateway.Snapshot, provider string, f files) (usage.Exchange, []byte, error) {
+	request, err := readMessage(f.request)
 	if err != nil {
 		return usage.Exchange{}, nil, err
 	}
-	response, err := readMessage(filepath.Join(dir, responseFile))
+	response, err := readMessage(f.response)
 	if err != nil {
 		return usage.Exchange{}, nil, err
 	}

@@ -9,22 +9,37 @@ import (
 )
 
 func (p program) explainCommand() *cobra.Command {
+	var o readingOptions
 	cmd := &cobra.Command{
-		Use:   "explain METHOD PATH",
-		Short: "Show what would be sent for a request",
+		Use:   "explain METHOD PATH | explain --response FILE…",
+		Short: "Show what would be sent for a request, or how an answer is read",
 		Long: "Explain prints as JSON what would be sent for a request: provider, upstream URL, headers set and removed, and the\n" +
-			"rules that can apply. Nothing is sent. A request that would be refused is an error that says why.",
-		Example: "  windhover explain POST /openai/v1/chat/completions",
-		Args:    cobra.ExactArgs(2),
+			"rules that can apply. Nothing is sent. A request that would be refused is an error that says why.\n\n" +
+			"With --response it shows event by event which rule read which field from a recorded answer. FILE is the folder of a\n" +
+			"case, or a raw message as curl -i shows it with its request beside it in request.http. No text of the answer is shown.",
+		Example: "  windhover explain POST /openai/v1/chat/completions\n  windhover explain --response testdata/replay/anthropic/stream-two-deltas",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.response != "" {
+				return nil
+			}
+			return cobra.ExactArgs(2)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings, err := p.settings(cmd)
 			if err != nil {
 				return err
 			}
+			if o.response != "" {
+				return p.explainResponses(settings.Providers, o, append([]string{o.response}, args...))
+			}
 			return p.explain(settings.Providers, args[0], args[1])
 		},
 	}
 	config.AddFlags(cmd.Flags(), "config", "providers")
+	cmd.Flags().StringVar(&o.response, "response", "", "a recorded answer: the folder of a case, or a raw message")
+	cmd.Flags().StringVar(&o.request, "request", "", "the raw message of its request, where it is not beside the answer")
+	cmd.Flags().StringVar(&o.provider, "provider", "", "whose answer it is, in place of the name of the folder above")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print how answers are read as JSON")
 	return cmd
 }
 
@@ -37,8 +52,12 @@ func (p program) explain(providers, method, target string) error {
 	if err != nil {
 		return err
 	}
+	return p.printJSON(explanation)
+}
+
+func (p program) printJSON(v any) error {
 	out := json.NewEncoder(p.stdout)
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
-	return out.Encode(explanation)
+	return out.Encode(v)
 }

@@ -104,7 +104,7 @@ func (v verdict) passed() bool {
 // judge replays a case in every way.
 func (p program) judge(snapshot *gateway.Snapshot, r *report, x replaying) verdict {
 	v := verdict{dir: x.dir, provider: x.provider}
-	c, err := readCase(snapshot, x.provider, x.dir)
+	c, err := readCase(snapshot, x.provider, filesOf(x.dir))
 	if err != nil {
 		v.err = err
 		return v

@@ -69,6 +69,9 @@ func (f Field) String() string {
 	}[f]
 }
 
+// MarshalText is the field's name.
+func (f Field) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
 // ParseField is the field of that name.
 func ParseField(name string) (Field, bool) {
 	for f := range allFields {

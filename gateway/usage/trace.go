@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -23,24 +24,31 @@ type Tracer struct {
 
 // TracedEvent is one event of an answer without its content.
 type TracedEvent struct {
-	Number  int64  // from 1
-	Name    string // what rules know as `event`
-	Size    int    // in bytes, of what the rules saw
-	Outline string // the names of its JSON's members, or a word such as [DONE]; at most 60 bytes
-	Set     []Setting
+	Number  int64     `json:"event"`             // from 1
+	Name    string    `json:"name,omitempty"`    // what rules know as `event`
+	Size    int       `json:"bytes"`             // of what the rules saw
+	Outline string    `json:"outline,omitempty"` // the names of its JSON's members, or a word such as [DONE]; at most 60 bytes
+	Set     []Setting `json:"set,omitempty"`
 }
 
 // Setting is a value that a rule found.
 type Setting struct {
-	Rule  string // its place in the file, as in usage.openai[0]
-	Field Field
-	Value string // with what earlier events said, where they add up
+	Rule  string `json:"rule"` // its place in the file, as in usage.openai[0]
+	Field Field  `json:"field"`
+	Value any    `json:"value"` // a json.Number or text, with what earlier events said where they add up
+}
+
+func newSetting(r *planned, f Field, v value) Setting {
+	if f.Number() {
+		return Setting{r.name, f, json.Number(v.text())}
+	}
+	return Setting{r.name, f, clean(v.text(), maxText)}
 }
 
 // Origin is what decided a field's value.
 type Origin struct {
-	Event int64 // 0: none did; headers, path, request or constants alone
-	Rule  string
+	Event int64  `json:"event"` // 0: none did; headers, path, request or constants alone
+	Rule  string `json:"rule"`
 }
 
 func (o Origin) String() string {
@@ -102,7 +110,7 @@ func (t *Tracer) set(r *planned, i int, v value) {
 		return // of a connection's frames, which are not noted
 	}
 	e := &t.Events[len(t.Events)-1]
-	e.Set = append(e.Set, Setting{r.name, r.fields[i].field, clean(v.text(), maxText)})
+	e.Set = append(e.Set, newSetting(r, r.fields[i].field, v))
 }
 
 // conclude finds out what came of a rule. It goes through the fields as Observer.usage does: a later rule wins.
@@ -116,7 +124,7 @@ func (t *Tracer) conclude(r *planned, res *Result) {
 		slot := r.first + i
 		base := t.baseOf(f)
 		if base.there() {
-			t.Base = append(t.Base, Setting{r.name, f.field, clean(base.text(), maxText)})
+			t.Base = append(t.Base, newSetting(r, f.field, base))
 		}
 		if base.there() || t.found[slot].there() {
 			t.used[r.name] = true
