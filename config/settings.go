@@ -24,6 +24,7 @@ type Settings struct {
 	Providers      string // empty: none was named
 	Records        string
 	Page           string
+	KeepStreams    bool // the providers' stream_usage is off
 	LogLevel       slog.Level
 	LogFormat      string
 	DrainDelay     time.Duration
@@ -72,6 +73,8 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { s.Records = v; return nil }},
 		{"page", "full|names|off", "full", "what `/` shows: providers and their upstreams, only their names, or nothing",
 			func(s *Settings, v string) error { return setChoice(&s.Page, v, "full", "names", "off") }},
+		{"stream-usage", "on|off", "on", "whether providers with `stream_usage` are asked for usage in streams; `off` keeps every byte of requests and answers",
+			func(s *Settings, v string) error { return setKeepStreams(&s.KeepStreams, v) }},
 		{"log-level", "debug|info|warn|error", "info", "the least that is logged on standard error",
 			func(s *Settings, v string) error { return setLevel(&s.LogLevel, v) }},
 		{"log-format", "text|json", "text", "how it is logged",
@@ -81,6 +84,13 @@ func SettingsTable() []Setting {
 		{"drain-timeout", "DURATION", "10m", "how long open exchanges may go on after that",
 			func(s *Settings, v string) error { return setDuration(&s.DrainTimeout, v) }},
 	}
+}
+
+func setKeepStreams(keep *bool, v string) error {
+	var choice string
+	err := setChoice(&choice, v, "on", "off")
+	*keep = choice == "off"
+	return err
 }
 
 // Env is the setting's environment variable.

@@ -133,6 +133,7 @@ func digestOf(path string) string {
 func (p program) newGateway(path string, s config.Settings, o gateway.Options) (*gateway.Gateway, error) {
 	o.Load = func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
 	o.Page = gateway.Page(s.Page)
+	o.KeepStreams = s.KeepStreams
 	o.PublicURL = s.PublicURL
 	o.TrustedProxies = s.TrustedProxies
 	o.Loopback = isLocal(s.Listen)

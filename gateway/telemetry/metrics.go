@@ -69,6 +69,9 @@ func histogram(name, help string) prometheus.HistogramOpts {
 
 // Record counts a finished record: requests by those that are final, and what was used by all.
 func (m *Metrics) Record(rec *usage.Record) {
+	if rec.Checkpoint {
+		return // the session's last record counts all of it
+	}
 	if rec.Final || rec.Attempt == 0 {
 		m.requests.WithLabelValues(rec.Provider, statusClass(rec.Status), string(rec.End)).Inc()
 	}

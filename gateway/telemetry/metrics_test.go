@@ -32,6 +32,18 @@ func answered(provider string) *usage.Record {
 	return rec
 }
 
+func TestCheckpointOfASessionCountsNothing(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	m := New(registry)
+	rec := answered("openai")
+	rec.Checkpoint = true
+	m.Record(rec)
+	if got := scrape(t, registry); strings.Contains(got, `provider="openai"`) {
+		t.Errorf("after a checkpoint the metrics are\n%s\nwant none of openai", got)
+	}
+}
+
 // scrape is what Prometheus gets, without the metrics of the Go runtime and of the process.
 func scrape(t testing.TB, registry *prometheus.Registry) string {
 	t.Helper()
