@@ -67,8 +67,12 @@ func histogram(name, help string) prometheus.HistogramOpts {
 	}
 }
 
-// Record counts a finished record: requests by those that are final, and what was used by all.
+// Record counts a finished record: requests by those that are final, and what was used by all. A checkpoint is left out:
+// the record that replaces it holds the same again.
 func (m *Metrics) Record(rec *usage.Record) {
+	if rec.Checkpoint {
+		return
+	}
 	if rec.Checkpoint {
 		return // the session's last record counts all of it
 	}

@@ -74,6 +74,9 @@ func TestRecordsBecomeMetrics(t *testing.T) {
 	first.Doubts, first.UsageState = []string{"output_tokens is negative"}, usage.Partial
 	first.Usage.SetNumber(usage.OutputTokens, usage.Whole(-3))
 	m.Record(first)
+	session := answered("openai") // a checkpoint, which the first record above has replaced
+	session.Checkpoint, session.End = true, ""
+	m.Record(session)
 	m.Record(&usage.Record{Status: 404, End: usage.EndRejected, UsageState: usage.None})
 	m.Record(&usage.Record{Provider: "openai", Attempt: 1, Final: true, End: usage.EndClientClosed, UsageState: usage.None})
 
