@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,8 @@ type exchange struct {
 	connStart int64    // what had been written to conn before
 	connKept  bool     // conn has carried a request before, and one at a time
 	tries     int      // how often a connection was taken
+
+	left usage.End // what had interrupted the exchange when its answer came to a clean end; empty if nothing had
 
 	idle, write stepTimer
 	total       *time.Timer // nil: no limit
@@ -156,7 +159,8 @@ func (x *exchange) settle(found usage.Result) {
 	}
 	switch {
 	case rec.End == usage.EndComplete && !found.Ended && found.State != usage.Unreadable:
-		rec.End = usage.EndUpstreamTruncated // a clean end of HTTP, but not of the provider's protocol
+		// A clean end of HTTP, but not of the provider's protocol. Where the client left, that is how the upstream took it.
+		rec.End = cmp.Or(x.left, usage.EndUpstreamTruncated)
 	case rec.End == usage.EndClientClosed && found.Ended:
 		rec.End = usage.EndClientClosedAfter
 	}

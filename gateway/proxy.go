@@ -259,6 +259,7 @@ func (x *exchange) endOfBody(err error) usage.End {
 		}
 	}
 	if err == io.EOF {
+		x.left, _ = x.interrupted()
 		return usage.EndComplete
 	}
 	return x.readFailure()
