@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"windhover/config"
 )
@@ -28,7 +29,7 @@ type AdminOptions struct {
 // Admin is the handler of the admin listener.
 func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	admin := chi.NewRouter()
-	admin.Use(checkHost(o.Addr), refuseCrossSite)
+	admin.Use(checkHost(o.Addr), refuseCrossSite, middleware.GetHead)
 	g.probes(admin)
 	admin.Group(func(r chi.Router) {
 		r.Use(checkToken(o.Token))
@@ -46,6 +47,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 	admin.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		notFound("no_page", "there is no such page; there are /config, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
 	})
+	admin.MethodNotAllowed(wrongMethod(admin))
 	return admin
 }
 

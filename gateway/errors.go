@@ -39,6 +39,9 @@ func (f *failure) write(w http.ResponseWriter) {
 	}
 	body = append(body, '\n')
 	h := w.Header()
+	if h.Get(headerRequestID) == "" {
+		h.Set(headerRequestID, newID()) // of no exchange, but a client can still quote it
+	}
 	h.Set(headerError, f.code)
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
