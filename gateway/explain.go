@@ -47,7 +47,7 @@ func (s *Snapshot) Explain(method, target string) (Explanation, error) {
 		Route:    "/" + x.provider.name + x.match.route.pattern,
 		Params:   x.match.scope.params(),
 		Method:   method,
-		URL:      out.Scheme + "://" + out.Host + strings.TrimPrefix(out.RequestURI(), out.Scheme+":"),
+		URL:      x.provider.mask.hide(out.Scheme + "://" + out.Host + strings.TrimPrefix(out.RequestURI(), out.Scheme+":")),
 		Headers:  x.provider.request.explain(),
 		Rules:    x.provider.rules.Applying(x.asked(http.StatusOK, make(http.Header))),
 	}

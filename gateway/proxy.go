@@ -24,7 +24,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 		refused = denied // whom the file does not name learns nothing of the routes either
 	}
 	if refused != nil {
-		x.refuse(usage.EndRejected, refused)
+		x.refuse(usage.EndRejected, g.discreet(refused))
 		return
 	}
 	out, refused := x.request(t)
@@ -171,17 +171,18 @@ func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 	}
 	var timeout interface{ Timeout() bool }
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
+	reason := x.provider.mask.hide(err.Error())
 	switch {
 	case errors.Is(err, errAddressRefused):
-		return usage.EndConnectError, upstreamFailure("address_refused", fmt.Sprintf("%s leads to an address that is not allowed: %v", name, err))
+		return usage.EndConnectError, upstreamFailure("address_refused", fmt.Sprintf("%s leads to an address that is not allowed: %s", name, reason))
 	case x.conn == nil && timedOut:
-		return usage.EndTimeoutConnect, timeoutFailure("timeout_connect", fmt.Sprintf("%s could not be reached within %s (timeouts.connect): %v", name, x.match.route.link.connect, err))
+		return usage.EndTimeoutConnect, timeoutFailure("timeout_connect", fmt.Sprintf("%s could not be reached within %s (timeouts.connect): %s", name, x.match.route.link.connect, reason))
 	case x.conn == nil:
-		return usage.EndConnectError, upstreamFailure("connect_error", fmt.Sprintf("%s could not be reached: %v%s", name, err, x.match.route.link.knob(err)))
+		return usage.EndConnectError, upstreamFailure("connect_error", fmt.Sprintf("%s could not be reached: %s%s", name, reason, x.match.route.link.knob(err)))
 	case timedOut:
 		return usage.EndTimeoutHeader, timeoutFailure("timeout_header", fmt.Sprintf("%s did not answer within %s (timeouts.response_header)", name, x.match.route.link.header))
 	}
-	return usage.EndUpstreamError, upstreamFailure("upstream_error", fmt.Sprintf("%s broke off before it answered: %v%s", name, err, tlsKnob(err)))
+	return usage.EndUpstreamError, upstreamFailure("upstream_error", fmt.Sprintf("%s broke off before it answered: %s%s", name, reason, tlsKnob(err)))
 }
 
 // interrupted tells an end that the client or the gateway brought about from one that the upstream did.

@@ -30,6 +30,7 @@ type provider struct {
 	request  rewrite
 	response rewrite
 	rules    *usage.Rules
+	mask     mask // of what stands in its addresses
 
 	asksUsage bool // in streams that do not report it by themselves
 
@@ -88,7 +89,11 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 		problems = append(problems, more...)
 		compiled.link, more = newLink(c, compiled.upstream)
 		problems = append(problems, more...)
+		p.mask = p.mask.with(r.Upstream)
 		p.routes = append(p.routes, compiled)
+	}
+	for _, t := range c.Request.Query.Set {
+		p.mask = p.mask.with(t)
 	}
 	variables := p.variables()
 	var more config.Problems
@@ -109,16 +114,25 @@ func (p *provider) variables() []string {
 	return common
 }
 
-// match finds the provider that a raw path names, and the first of its routes that fits what follows.
+// match finds the provider that a raw path names, and the first of its routes that fits what follows. One that fits but
+// for an empty variable is the last choice.
 func (s *Snapshot) match(name, rest string) (*provider, match, *failure) {
 	p := s.provider(name)
 	if p == nil {
 		return nil, match{}, s.unknown(name)
 	}
+	var last match
 	for _, r := range p.routes {
-		if m, ok := r.match(rest); ok {
+		m, ok := r.match(rest)
+		switch {
+		case ok && !slices.Contains(m.scope.raw, ""):
 			return p, m, nil
+		case ok && last.route == nil:
+			last = m
 		}
+	}
+	if last.route != nil {
+		return p, last, nil
 	}
 	return p, match{}, notFound("no_route", fmt.Sprintf("no route of %s fits this path; it has %s", p.name, p.patterns()))
 }

@@ -1,0 +1,35 @@
+package gateway
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+
+	"windhover/config"
+)
+
+// mask hides what references have yielded in texts that people read: errors and explanations show addresses, and the
+// value of an environment variable or a file may stand in one.
+type mask []string
+
+// with is the mask that also hides the references of a template, in the spellings in which an address holds them.
+func (m mask) with(t config.Template) mask {
+	for _, part := range t.Parts {
+		if part.Secret == nil || part.Secret.Reveal() == "" {
+			continue
+		}
+		value := part.Secret.Reveal()
+		m = append(m, value, url.QueryEscape(value), url.PathEscape(value))
+	}
+	slices.SortFunc(m, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
+	return slices.Compact(m)
+}
+
+// hide is the text without them.
+func (m mask) hide(text string) string {
+	for _, secret := range m {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return text
+}
