@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,6 +193,43 @@ func TestReloadTellsEachOutcome(t *testing.T) {
 	second := r.Revision()
 	if got, want := strings.Join(r.outcomes, ", "), first+" bad, "+second+" good, "+second+" good"; got != want {
 		t.Errorf("outcomes = %s, want %s", got, want)
+	}
+}
+
+// Whatever a reload waits for (a network file system, a thousand rules), requests and pages do not wait for it.
+func TestNothingWaitsForAReload(t *testing.T) {
+	t.Parallel()
+	up := answering(t, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	loading, release := make(chan struct{}), make(chan struct{})
+	file := load(t, leadingTo(up.addr))
+	g, err := New(file, Options{
+		Load:   func() (*config.File, error) { close(loading); <-release; return file, nil },
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(g)
+	defer server.Close()
+	reloaded := make(chan error)
+	go func() { reloaded <- g.Reload() }()
+	<-loading
+	for _, path := range []string{"/up/x", "/providers", "/-/ready"} {
+		response, err := http.Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("%s while a reload runs = %s, want 200", path, response.Status)
+		}
+	}
+	if status, _ := admin(g, AdminOptions{}, "GET", "/config"); status != http.StatusOK {
+		t.Errorf("/config while a reload runs = %d, want 200", status)
+	}
+	close(release)
+	if err := <-reloaded; err != nil {
+		t.Error(err)
 	}
 }
 
