@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,17 +36,47 @@ func compileRoute(c config.Route) (*route, config.Problems) {
 	var problems config.Problems
 	p, err := parsePattern(r.pattern)
 	if err == nil {
+		err = checkLiterals(r.pattern)
+	}
+	if err == nil {
 		r.mux, err = newMux(p.text)
 	}
+	r.variables, r.closed = p.names, p.closed
 	if err != nil {
 		problems = append(problems, c.Path.Problem("pattern %q: %s", r.pattern, err))
+		r.variables = namesIn(r.pattern)
 	}
-	r.variables, r.closed = p.names, p.closed
 	if len(c.Upstream.Parts) > 0 {
 		up, more := compileUpstream(c.Upstream, r.variables)
 		r.upstream, problems = up, append(problems, more...)
 	}
 	return r, problems
+}
+
+// checkLiterals finds what would never match, or not what it seems to.
+func checkLiterals(pattern string) error {
+	if strings.HasSuffix(pattern, "*") && !strings.HasSuffix(pattern, "/*") {
+		return errors.New("* stands for whole segments; write /* at the end")
+	}
+	for found := true; found; {
+		var literal string
+		literal, _, pattern, found = cutBraces(pattern)
+		if strings.ContainsAny(literal, "?# ") {
+			return errors.New("a path holds no ?, # or space; the query is not matched")
+		}
+	}
+	return nil
+}
+
+var nameInBraces = regexp.MustCompile(`\{([a-zA-Z_][a-zA-Z0-9_]*)`)
+
+// namesIn are the variables that a broken pattern seems to have, so that nothing is said about them elsewhere.
+func namesIn(pattern string) []string {
+	var names []string
+	for _, found := range nameInBraces.FindAllStringSubmatch(pattern, -1) {
+		names = append(names, found[1])
+	}
+	return names
 }
 
 // newMux registers the pattern. chi panics on a pattern that it cannot read: that is the author's mistake, not ours.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -88,18 +89,25 @@ func readsText(string) string { return "" }
 
 // expressionProblem is a compile error of package expr, at its place in the file.
 func expressionProblem(x config.Text, err error) config.Problem {
-	located, ok := err.(*file.Error)
-	if !ok {
-		return x.Problem("%s", err)
+	var located *file.Error
+	if !errors.As(err, &located) {
+		return x.Problem("%s", inOurWords(err.Error()))
 	}
-	message := strings.ReplaceAll(located.Message, "unexpected token EOF", "the expression is not complete")
-	if kind, ok := strings.CutPrefix(message, "expected string, but got "); ok {
-		message = "the expression does not yield text in every case"
-		if kind != "unknown" {
-			message = "the expression yields " + kind + ", not text"
-		}
+	return x.ProblemAt(byteOffset(x.Value, located.From), "%s", inOurWords(located.Message))
+}
+
+// inOurWords says what package expr says in its own words.
+func inOurWords(message string) string {
+	message = strings.ReplaceAll(strings.TrimSpace(message), "unexpected token EOF", "the expression is not complete")
+	switch kind, ok := strings.CutPrefix(message, "expected string, but got "); {
+	case ok && strings.HasPrefix(kind, "func("):
+		return `header and query are functions; write header("Name") or query("name")`
+	case ok && kind == "unknown":
+		return "the expression does not yield text in every case"
+	case ok:
+		return "the expression yields " + kind + ", not text"
 	}
-	return x.ProblemAt(byteOffset(x.Value, located.From), "%s", message)
+	return message
 }
 
 // byteOffset is where the n-th character of s begins: package expr counts characters, a problem counts bytes.
@@ -136,6 +144,9 @@ func (g *templateGuard) Visit(node *ast.Node) {
 		g.allow(n, n.Operator, "==", "!=", "and", "&&", "or", "||", "in", "contains", "startsWith", "endsWith", "matches", "+")
 	case *ast.CallNode:
 		g.call(n)
+	case *ast.VariableDeclaratorNode:
+		g.problem = "" // its own name is unknown only because of it
+		g.refuse(n, "a template has no variables of its own")
 	default:
 		g.refuse(n, "this is not allowed in a template; use variables, text, comparisons, a ? b : c and +")
 	}

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"windhover/config"
@@ -73,14 +75,24 @@ func splitUpstream(s string) (scheme, host, path, fault string) {
 		return "", "", "", "the upstream has no host"
 	case strings.Contains(host, "@"):
 		return "", "", "", "an upstream holds no user name or password; set a header instead"
-	case !literalHost.MatchString(host):
-		return "", "", "", "the upstream's host is not one: letters, digits, dots and hyphens, then :port; expressions stand only in the name"
+	case !isHost(host):
+		return "", "", "", "the upstream's host is not one: letters, digits, dots and hyphens, then :port up to 65535; expressions stand only in the name"
 	case strings.ContainsAny(path, "?#"):
 		return "", "", "", "an upstream holds no query; use request.query.set"
 	case strings.ContainsAny(path, " \t\\") || climbs(strings.ReplaceAll(path, hole, "x")):
 		return "", "", "", "the upstream's path holds a space, a backslash or a segment . or .."
 	}
 	return scheme, host, strings.TrimSuffix(path, "/"), ""
+}
+
+// isHost reports whether a host, with or without a port, is one that can be connected to.
+func isHost(host string) bool {
+	u, err := url.Parse("https://" + strings.ReplaceAll(host, hole, "x"))
+	if err != nil || !literalHost.MatchString(host) {
+		return false
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16)
+	return err == nil && port > 0
 }
 
 // refill puts the holes back into the text they were cut from.
