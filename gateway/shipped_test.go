@@ -1,145 +1,171 @@
 package gateway
 
 import (
-	"bytes"
-	"os"
+	"encoding/json"
+	"net/http"
 	"slices"
-	"strings"
 	"testing"
-
-	"windhover"
-	"windhover/config"
 )
 
-// shipped compiles the file that is built in.
+// shipped is the built-in file.
 func shipped(t testing.TB) *Snapshot {
 	t.Helper()
-	f, err := config.Load("", config.Options{Builtin: windhover.Providers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Compile(f, CompileOptions{})
+	s, err := Compile(load(t, "version: 1\nextends: builtin\n"), CompileOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func TestShippedProvidersLeadToTheirHosts(t *testing.T) {
+// Those who move here have these names and paths in their clients.
+func TestShippedProvidersLeadWhereTheirNamesSay(t *testing.T) {
 	t.Parallel()
 	s := shipped(t)
-	tested := make(map[string]bool)
-	for _, c := range []struct{ target, want string }{
-		{"/ai21/studio/v1/chat/completions", "https://api.ai21.com/studio/v1/chat/completions"},
-		{"/anthropic/v1/messages", "https://api.anthropic.com/v1/messages"},
-		{"/assemblyai/v2/transcript/9ea6", "https://api.assemblyai.com/v2/transcript/9ea6"},
-		{"/aws-bedrock/bedrock-runtime/us-east-1/model/anthropic.claude-v2%3A1/converse", "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-v2%3A1/converse"},
-		{"/aws-bedrock/bedrock-agent-runtime/eu-west-1/retrieveAndGenerate", "https://bedrock-agent-runtime.eu-west-1.amazonaws.com/retrieveAndGenerate"},
-		{"/azure/acme/openai/v1/chat/completions", "https://acme.openai.azure.com/openai/v1/chat/completions"},
-		{"/azure/acme/openai/deployments/gpt-5/chat/completions?api-version=2025-04-01-preview", "https://acme.openai.azure.com/openai/deployments/gpt-5/chat/completions?api-version=2025-04-01-preview"},
-		{"/azure/acme/v1/responses", "https://acme.openai.azure.com/openai/v1/responses"},
-		{"/azure-foundry/acme/models/chat/completions?api-version=2024-05-01-preview", "https://acme.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview"},
-		{"/azure-foundry/acme/anthropic/v1/messages", "https://acme.services.ai.azure.com/anthropic/v1/messages"},
-		{"/azure-openai/acme/gpt-5/chat/completions?api-version=2025-04-01-preview", "https://acme.openai.azure.com/openai/deployments/gpt-5/chat/completions?api-version=2025-04-01-preview"},
-		{"/baseten/v1/chat/completions", "https://inference.baseten.co/v1/chat/completions"},
-		{"/cartesia/tts/bytes", "https://api.cartesia.ai/tts/bytes"},
-		{"/cerebras/v1/chat/completions", "https://api.cerebras.ai/v1/chat/completions"},
-		{"/cloudflare/023e105f/v1/chat/completions", "https://api.cloudflare.com/client/v4/accounts/023e105f/ai/v1/chat/completions"},
-		{"/cloudflare/023e105f/run/@cf/meta/llama-3.1-8b-instruct", "https://api.cloudflare.com/client/v4/accounts/023e105f/ai/run/@cf/meta/llama-3.1-8b-instruct"},
-		{"/cohere/v2/chat", "https://api.cohere.ai/v2/chat"},
-		{"/dashscope/compatible-mode/v1/chat/completions", "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"},
-		{"/dashscope/intl/compatible-mode/v1/chat/completions", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions"},
-		{"/dashscope/us/api/v1/services/aigc/text-generation/generation", "https://dashscope-us.aliyuncs.com/api/v1/services/aigc/text-generation/generation"},
-		{"/dashscope/cn-hongkong/compatible-mode/v1/embeddings", "https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1/embeddings"},
-		{"/databricks/dbc-1234/serving-endpoints/chat/completions", "https://dbc-1234.cloud.databricks.com/serving-endpoints/chat/completions"},
-		{"/databricks/azure/adb-5555555555555555/19/serving-endpoints/claude/invocations", "https://adb-5555555555555555.19.azuredatabricks.net/serving-endpoints/claude/invocations"},
-		{"/databricks/gcp/5555555555555555/5/serving-endpoints/chat/completions", "https://5555555555555555.5.gcp.databricks.com/serving-endpoints/chat/completions"},
-		{"/deepbricks/v1/chat/completions", "https://api.deepbricks.ai/v1/chat/completions"},
-		{"/deepgram/v1/listen?model=nova-3", "https://api.deepgram.com/v1/listen?model=nova-3"},
-		{"/deepinfra/v1/openai/chat/completions", "https://api.deepinfra.com/v1/openai/chat/completions"},
-		{"/deepseek/chat/completions", "https://api.deepseek.com/chat/completions"},
-		{"/elevenlabs/v1/text-to-speech/VOICE/stream", "https://api.elevenlabs.io/v1/text-to-speech/VOICE/stream"},
-		{"/fal/fal-ai/flux/dev", "https://fal.run/fal-ai/flux/dev"},
-		{"/fal/queue/fal-ai/flux/dev", "https://queue.fal.run/fal-ai/flux/dev"},
-		{"/fireworks/v1/chat/completions", "https://api.fireworks.ai/inference/v1/chat/completions"},
-		{"/github-models/inference/chat/completions", "https://models.github.ai/inference/chat/completions"},
-		{"/google-ai-studio/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"},
-		{"/google-vertex-ai/projects/p/locations/us-central1/publishers/google/models/m:generateContent", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google/models/m:generateContent"},
-		{"/google-vertex-ai/v1beta1/projects/p/locations/global/publishers/google/models/m:generateContent", "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/publishers/google/models/m:generateContent"},
-		{"/google-vertex-ai/v1/projects/p/locations/eu/publishers/google/models/m:generateContent", "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/publishers/google/models/m:generateContent"},
-		{"/grok/v1/chat/completions", "https://api.x.ai/v1/chat/completions"},
-		{"/groq/openai/v1/chat/completions", "https://api.groq.com/openai/v1/chat/completions"},
-		{"/huggingface/models/gpt2", "https://api-inference.huggingface.co/models/gpt2"},
-		{"/huggingface-router/v1/chat/completions", "https://router.huggingface.co/v1/chat/completions"},
-		{"/hyperbolic/v1/chat/completions", "https://api.hyperbolic.xyz/v1/chat/completions"},
-		{"/jina/v1/embeddings", "https://api.jina.ai/v1/embeddings"},
-		{"/jina-deepsearch/v1/chat/completions", "https://deepsearch.jina.ai/v1/chat/completions"},
-		{"/llama-cpp/v1/chat/completions", "http://localhost:8080/v1/chat/completions"},
-		{"/lm-studio/v1/chat/completions", "http://localhost:1234/v1/chat/completions"},
-		{"/minimax/v1/chat/completions", "https://api.minimax.io/v1/chat/completions"},
-		{"/mistral/v1/chat/completions", "https://api.mistral.ai/v1/chat/completions"},
-		{"/moonshot/v1/chat/completions", "https://api.moonshot.ai/v1/chat/completions"},
-		{"/nebius/v1/chat/completions", "https://api.tokenfactory.nebius.com/v1/chat/completions"},
-		{"/novita/v3/openai/chat/completions", "https://api.novita.ai/v3/openai/chat/completions"},
-		{"/nvidia/v1/chat/completions", "https://integrate.api.nvidia.com/v1/chat/completions"},
-		{"/ollama/api/chat", "http://localhost:11434/api/chat"},
-		{"/openai/v1/chat/completions", "https://api.openai.com/v1/chat/completions"},
-		{"/openrouter/v1/chat/completions", "https://openrouter.ai/api/v1/chat/completions"},
-		{"/perplexity-ai/chat/completions", "https://api.perplexity.ai/chat/completions"},
-		{"/poe/v1/chat/completions", "https://api.poe.com/v1/chat/completions"},
-		{"/replicate/v1/predictions", "https://api.replicate.com/v1/predictions"},
-		{"/sambanova/v1/chat/completions", "https://api.sambanova.ai/v1/chat/completions"},
-		{"/siliconflow/v1/chat/completions", "https://api.siliconflow.cn/v1/chat/completions"},
-		{"/snowflake/myorg-myaccount/api/v2/cortex/v1/chat/completions", "https://myorg-myaccount.snowflakecomputing.com/api/v2/cortex/v1/chat/completions"},
-		{"/stability/v2beta/stable-image/generate/core", "https://api.stability.ai/v2beta/stable-image/generate/core"},
-		{"/together/v1/chat/completions", "https://api.together.xyz/v1/chat/completions"},
-		{"/vercel/v1/chat/completions", "https://ai-gateway.vercel.sh/v1/chat/completions"},
-		{"/vllm/v1/chat/completions", "http://localhost:8000/v1/chat/completions"},
-		{"/voyage/v1/embeddings", "https://api.voyageai.com/v1/embeddings"},
-		{"/watsonx/us-south/ml/v1/text/chat?version=2026-01-01", "https://us-south.ml.cloud.ibm.com/ml/v1/text/chat?version=2026-01-01"},
-		{"/zhipu/api/paas/v4/chat/completions", "https://api.z.ai/api/paas/v4/chat/completions"},
+	for target, want := range map[string]string{
+		"/anthropic/v1/messages":              "https://api.anthropic.com/v1/messages",
+		"/cartesia/tts/bytes":                 "https://api.cartesia.ai/tts/bytes",
+		"/cerebras/v1/chat/completions":       "https://api.cerebras.ai/v1/chat/completions",
+		"/cohere/v2/chat":                     "https://api.cohere.ai/v2/chat",
+		"/deepbricks/v1/chat/completions":     "https://api.deepbricks.ai/v1/chat/completions",
+		"/deepseek/anthropic/v1/messages":     "https://api.deepseek.com/anthropic/v1/messages",
+		"/elevenlabs/v1/text-to-speech/x?a=b": "https://api.elevenlabs.io/v1/text-to-speech/x?a=b",
+		"/google-ai-studio/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse": "https://generativelanguage.googleapis.com/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse",
+		"/grok/v1/chat/completions":                "https://api.x.ai/v1/chat/completions",
+		"/groq/openai/v1/chat/completions":         "https://api.groq.com/openai/v1/chat/completions",
+		"/huggingface/models/meta-llama%2FLlama-3": "https://api-inference.huggingface.co/models/meta-llama%2FLlama-3",
+		"/hyperbolic/v1/chat/completions":          "https://api.hyperbolic.xyz/v1/chat/completions",
+		"/jina/v1/embeddings":                      "https://api.jina.ai/v1/embeddings",
+		"/jina-deepsearch/v1/chat/completions":     "https://deepsearch.jina.ai/v1/chat/completions",
+		"/mistral/v1/chat/completions":             "https://api.mistral.ai/v1/chat/completions",
+		"/openai/v1/chat/completions":              "https://api.openai.com/v1/chat/completions",
+		"/perplexity-ai/chat/completions":          "https://api.perplexity.ai/chat/completions",
+		"/poe/v1/chat/completions":                 "https://api.poe.com/v1/chat/completions",
+		"/replicate/v1/models/a/b/predictions":     "https://api.replicate.com/v1/models/a/b/predictions",
+		"/together/v1/chat/completions":            "https://api.together.xyz/v1/chat/completions",
+		"/vercel/v1/chat/completions":              "https://ai-gateway.vercel.sh/v1/chat/completions",
+		"/openrouter/v1/chat/completions":          "https://openrouter.ai/api/v1/chat/completions",
+		"/openrouter/":                             "https://openrouter.ai/api/",
+		"/fireworks/v1/chat/completions":           "https://api.fireworks.ai/inference/v1/chat/completions",
+
+		"/azure-openai/my-resource/gpt-4.1/chat/completions?api-version=2024-10-21": "https://my-resource.openai.azure.com/openai/deployments/gpt-4.1/chat/completions?api-version=2024-10-21",
+		"/azure-openai/R2/my_deployment/embeddings":                                 "https://R2.openai.azure.com/openai/deployments/my_deployment/embeddings",
+
+		"/aws-bedrock/bedrock-runtime/us-east-1/model/anthropic.claude-v2%3A1/invoke": "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.claude-v2%3A1/invoke",
+		"/aws-bedrock/bedrock/eu-central-1/foundation-models":                         "https://bedrock.eu-central-1.amazonaws.com/foundation-models",
+		"/aws-bedrock/bedrock-agent-runtime/us-west-2/agents/a":                       "https://bedrock-agent-runtime.us-west-2.amazonaws.com/agents/a",
+
+		"/google-vertex-ai/projects/p-1/locations/us-central1/publishers/google/models/gemini-3-pro:generateContent":      "https://us-central1-aiplatform.googleapis.com/v1/projects/p-1/locations/us-central1/publishers/google/models/gemini-3-pro:generateContent",
+		"/google-vertex-ai/v1/projects/p-1/locations/europe-west4/publishers/anthropic/models/claude@20250929:rawPredict": "https://europe-west4-aiplatform.googleapis.com/v1/projects/p-1/locations/europe-west4/publishers/anthropic/models/claude@20250929:rawPredict",
+		"/google-vertex-ai/v1beta1/projects/example.com:p/locations/us-east5/endpoints/openapi/chat/completions":          "https://us-east5-aiplatform.googleapis.com/v1beta1/projects/example.com:p/locations/us-east5/endpoints/openapi/chat/completions",
+		"/google-vertex-ai/projects/p/locations/global/publishers/google/models/g:countTokens":                            "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google/models/g:countTokens",
+		"/google-vertex-ai/v1/projects/p/locations/global/x":                                                              "https://aiplatform.googleapis.com/v1/projects/p/locations/global/x",
+		"/google-vertex-ai/v1beta1/projects/p/locations/global/x":                                                         "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/x",
+		"/google-vertex-ai/projects/p/locations/us/x":                                                                     "https://aiplatform.us.rep.googleapis.com/v1/projects/p/locations/us/x",
+		"/google-vertex-ai/v1/projects/p/locations/eu/x":                                                                  "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/x",
+		"/google-vertex-ai/v1beta1/projects/p/locations/eu/x":                                                             "https://aiplatform.eu.rep.googleapis.com/v1beta1/projects/p/locations/eu/x",
 	} {
-		got, err := s.Explain("POST", c.target)
-		if err != nil || got.URL != c.want {
-			t.Errorf("%s leads to %s, %v, want %s", c.target, got.URL, err, c.want)
-		}
-		tested[got.Provider] = true
-	}
-	for _, name := range s.names {
-		if !tested[name] {
-			t.Errorf("no case for %s", name)
+		e, err := s.Explain(http.MethodPost, target)
+		if err != nil || e.URL != want {
+			t.Errorf("%s leads to %s, %v, want %s", target, e.URL, err, want)
 		}
 	}
 }
 
-// These names are addresses that clients have written down.
-func TestShippedProvidersKeepTheirNames(t *testing.T) {
+func TestShippedProvidersRefuseOtherPaths(t *testing.T) {
 	t.Parallel()
 	s := shipped(t)
-	names := "anthropic aws-bedrock azure-openai cartesia cerebras cohere deepbricks deepseek elevenlabs fireworks google-ai-studio " +
-		"google-vertex-ai grok groq huggingface hyperbolic jina jina-deepsearch mistral openai openrouter perplexity-ai poe replicate together vercel"
-	for name := range strings.FieldsSeq(names) {
-		if !slices.Contains(s.names, name) {
-			t.Errorf("the shipped file has no provider %s", name)
+	for target, want := range map[string]string{
+		"/azure-openai/my-resource":                    "no route of azure-openai fits this path; it has /azure-openai/{resource}/{deployment:[A-Za-z0-9._-]+}/*",
+		"/aws-bedrock/s3/us-east-1/bucket":             "no route of aws-bedrock fits this path; it has /aws-bedrock/{service:bedrock[a-z-]*}/{region}/*",
+		"/google-vertex-ai/v2/projects/p/x":            "no route of google-vertex-ai fits this path; it has /google-vertex-ai/projects/{project:[a-z0-9.:-]+}/locations/{location}/* and /google-vertex-ai/{version:v1|v1beta1}/projects/{project:[a-z0-9.:-]+}/locations/{location}/*",
+		"/google-vertex-ai/projects/p/locations/a.b/x": `location is "a.b" in this path; in a host name it can be letters, digits and hyphens only`,
+		"/openai":    "no route of openai fits this path; it has /openai/*",
+		"/opena1/v1": `unknown provider "opena1"; did you mean openai?`,
+		"openai/v1":  "a request target begins with /",
+	} {
+		if e, err := s.Explain(http.MethodPost, target); err == nil || err.Error() != want {
+			t.Errorf("%s = %s, %v, want %s", target, e.URL, err, want)
 		}
 	}
 }
 
-func TestShippedProvidersStandInOrder(t *testing.T) {
+func TestProvidersAreListedSorted(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("../providers.yaml")
+	g := newGateway(t, "version: 1\nextends: builtin\n", Options{})
+	var names []string
+	if err := json.Unmarshal(askPage(g, "GET", "/providers").Body.Bytes(), &names); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSorted(names) || !slices.Equal(names, g.Providers()) {
+		t.Errorf("/providers = %q", names)
+	}
+	for _, name := range []string{
+		"anthropic", "aws-bedrock", "azure-openai", "cartesia", "cerebras", "cohere", "deepbricks", "deepseek", "elevenlabs", "fireworks", "google-ai-studio", "google-vertex-ai", "grok", "groq",
+		"huggingface", "hyperbolic", "jina", "jina-deepsearch", "mistral", "openai", "openrouter", "perplexity-ai", "poe", "replicate", "together", "vercel",
+	} {
+		if !slices.Contains(names, name) {
+			t.Errorf("/providers does not list %s", name)
+		}
+	}
+}
+
+// What a case was recorded from is found again by its own host and path.
+func TestUpstreamIsReadBackToItsVariables(t *testing.T) {
+	t.Parallel()
+	s := shipped(t)
+	for _, c := range []struct {
+		provider, host, path string
+		want                 map[string]string
+	}{
+		{"openai", "api.openai.com", "/v1/chat/completions", map[string]string{}},
+		{"azure-openai", "r.openai.azure.com", "/openai/deployments/d/chat/completions", map[string]string{"resource": "r", "deployment": "d"}},
+		{"aws-bedrock", "bedrock-runtime.us-east-1.amazonaws.com", "/model/m/invoke", map[string]string{"service": "bedrock-runtime", "region": "us-east-1"}},
+		{"google-vertex-ai", "aiplatform.googleapis.com", "/v1/projects/p/locations/global/x", map[string]string{"project": "p", "location": "global"}},
+		{"google-vertex-ai", "us-east5-aiplatform.googleapis.com", "/v1beta1/projects/p/locations/us-east5/x", map[string]string{"version": "v1beta1", "project": "p", "location": "us-east5"}},
+		{"openai", "api.openai.org", "/v1", nil},
+		{"openai", "api-openai.com", "/v1", nil},
+		{"fireworks", "api.fireworks.ai", "/inferences/v1", nil},
+		{"nothing", "api.openai.com", "/v1", nil},
+	} {
+		got, ok := s.MatchUpstream(c.provider, c.host, c.path)
+		if ok != (c.want != nil) || len(got) != len(c.want) {
+			t.Errorf("%s: %s%s = %v, %v, want %v", c.provider, c.host, c.path, got, ok, c.want)
+		}
+		for name, value := range c.want {
+			if got[name] != value {
+				t.Errorf("%s: %s%s: %s = %q, want %q", c.provider, c.host, c.path, name, got[name], value)
+			}
+		}
+	}
+}
+
+func TestExplanationShowsWhatIsChanged(t *testing.T) {
+	t.Setenv("WINDHOVER_TEST_KEY", "hunter2")
+	s := newGateway(t, `version: 1
+defaults: {request: {headers: {remove: [Via, Cf-*]}}}
+providers:
+  up:
+    path: /{region:us|eu}/*
+    upstream: https://{region}.example.com
+    access: {tokens: ['${WINDHOVER_TEST_KEY}']}
+    request:
+      headers: {remove: [X-Gone], default: {X-Beta: b}, set: {authorization: 'Bearer ${WINDHOVER_TEST_KEY}'}}
+      query: {set: {key: '${WINDHOVER_TEST_KEY}'}}
+    usage: u
+usage:
+  u: [{fields: {model: first("model")}}, {when: path contains "/never", fields: {input_tokens: first("n")}}]
+`, Options{}).snapshot.Load()
+	e, err := s.Explain("POST", "/UP/eu/v1?a=b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	section, _, _ := bytes.Cut(data, []byte("\nfields:"))
-	var names []string
-	for line := range strings.Lines(string(section)) {
-		if name, _, ok := strings.Cut(line, ":"); ok && strings.HasPrefix(name, "  ") && !strings.HasPrefix(name, "   ") {
-			names = append(names, strings.TrimSpace(name))
-		}
+	got, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return name == "timeouts" || name == "request" })
-	if !slices.IsSorted(names) {
-		t.Errorf("providers.yaml lists %q, want them in the alphabet's order", names)
+	want := `{"provider":"up","route":"/up/{region:us|eu}/*","params":{"region":"eu"},"method":"POST","url":"https://eu.example.com/v1?a=b\u0026key=***",` +
+		`"headers":{"remove":["Via","Cf-*","X-Gone"],"default":{"X-Beta":"b"},"set":{"Authorization":"Bearer ${WINDHOVER_TEST_KEY}"}},"rules":["usage.u[0]"]}`
+	if string(got) != want {
+		t.Errorf("Explain =\n%s, want\n%s", got, want)
 	}
 }
