@@ -146,6 +146,7 @@ func TestSettingsIgnoreVariablesOfOthers(t *testing.T) {
 		"WINDHOVER_ADMIN_SERVICE_HOST=10.0.0.2",
 		"WINDHOVER_ADMIN_PORT_5502_TCP_ADDR=10.0.0.2",
 		"WINDHOVER_RECORDINGS=recordings",
+		"WINDHOVER_LONG=1",
 		"WINDHOVERX=1",
 	}, nil)
 	must(t, err)
