@@ -13,6 +13,7 @@ type upstreamConn struct {
 	net.Conn
 	written atomic.Int64
 	shared  atomic.Bool // it carries many requests at once
+	closing atomic.Bool // whoever read from it closes it
 
 	ended chan struct{} // closed when there is nothing more to read
 	end   sync.Once
@@ -33,10 +34,17 @@ func (c *upstreamConn) Write(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Write(p)
 	c.written.Add(int64(n))
-	if err != nil {
+	if err != nil && !c.closing.Load() {
 		c.waitForEnd()
 	}
 	return n, err
+}
+
+// SetWriteDeadline is what crypto/tls does before it says goodbye, in the goroutine that has read until then: if that write
+// fails, there is nothing to wait for.
+func (c *upstreamConn) SetWriteDeadline(t time.Time) error {
+	c.closing.Store(true)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // sharedDelay bounds how long a failed write on a shared connection waits: who reads may itself be waiting to write.
