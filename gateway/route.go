@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-chi/chi/v5"
 
@@ -105,24 +106,37 @@ func (r *route) match(path string) (match, bool) {
 		m.rest = path
 		return m, strings.HasPrefix(path, "/")
 	}
-	c := chi.NewRouteContext()
+	c := routeContexts.Get().(*chi.Context)
+	defer routeContexts.Put(c)
+	c.Reset()
 	if r.mux.Find(c, matchMethod, path) == "" {
 		return m, false
 	}
-	for i, key := range c.URLParams.Keys {
-		if key == "*" {
-			m.rest = path[len(path)-len(c.URLParams.Values[i])-1:]
-			continue
-		}
-		m.scope.keys = append(m.scope.keys, key)
-		m.scope.raw = append(m.scope.raw, c.URLParams.Values[i])
+	values := c.URLParams.Values // of the variables in the pattern's order, then of *
+	if n := len(r.variables); len(values) > n {
+		m.rest = path[len(path)-len(values[n])-1:]
+		values = values[:n]
 	}
+	m.scope.keep(r.variables, values)
 	return m, true
+}
+
+// routeContexts are chi's notes about a path, kept because they are half of what a match allocates.
+var routeContexts = sync.Pool{New: func() any { return chi.NewRouteContext() }}
+
+// keep takes over the variables of a path. The values belong to a routeContext and are copied.
+func (s *scope) keep(keys, values []string) {
+	n := len(keys)
+	if n == 0 {
+		return
+	}
+	all := make([]string, 2*n)
+	s.keys, s.raw, s.values = keys, all[:n:n], all[n:]
+	copy(s.raw, values)
 }
 
 // decode decodes the path variables, each once. An empty one, and one that no percent-decoder reads, is refused.
 func (s *scope) decode() *failure {
-	s.values = make([]string, len(s.raw))
 	for i, raw := range s.raw {
 		value, err := url.PathUnescape(raw)
 		if err != nil || value == "" {

@@ -205,10 +205,18 @@ func (g *templateGuard) refuse(n ast.Node, problem string) {
 	}
 }
 
+// constant is the text of a template without holes.
+func (t template) constant() (text string, ok bool) {
+	if len(t.parts) == 1 && t.parts[0].program == nil && t.parts[0].variable == "" {
+		return t.parts[0].literal, true
+	}
+	return "", false
+}
+
 // render is the template's text. An error means that an expression failed on this request.
 func (t template) render(s *scope) (string, error) {
-	if len(t.parts) == 1 && t.parts[0].program == nil && t.parts[0].variable == "" {
-		return t.parts[0].literal, nil
+	if text, ok := t.constant(); ok {
+		return text, nil
 	}
 	var b strings.Builder
 	for _, p := range t.parts {

@@ -115,7 +115,7 @@ func (u upstream) fixedHost() bool {
 }
 
 // address is where a request with these path variables goes: host, and the path in front of what * matched.
-func (u upstream) address(s *scope) (host, path string, refused *failure) {
+func (u *upstream) address(s *scope) (host, path string, refused *failure) {
 	host, refused = u.renderHost(s)
 	if refused != nil {
 		return "", "", refused
@@ -128,7 +128,10 @@ func (u upstream) address(s *scope) (host, path string, refused *failure) {
 }
 
 // renderHost fails closed: whatever a variable could do to a host that a label cannot, never leaves the gateway.
-func (u upstream) renderHost(s *scope) (string, *failure) {
+func (u *upstream) renderHost(s *scope) (string, *failure) {
+	if text, ok := u.host.constant(); ok {
+		return text, nil
+	}
 	for _, p := range u.host.parts {
 		for _, name := range p.uses {
 			if !hostVariable.MatchString(s.value(name)) {
@@ -148,9 +151,9 @@ func (u upstream) renderHost(s *scope) (string, *failure) {
 }
 
 // renderPath keeps a variable that stands alone in its hole as it arrived; the result of an expression is escaped.
-func (u upstream) renderPath(s *scope) (string, error) {
-	if len(u.path.parts) == 1 && u.path.parts[0].uses == nil && u.path.parts[0].program == nil {
-		return u.path.parts[0].literal, nil
+func (u *upstream) renderPath(s *scope) (string, error) {
+	if text, ok := u.path.constant(); ok {
+		return text, nil
 	}
 	var b strings.Builder
 	for _, p := range u.path.parts {
