@@ -262,6 +262,7 @@ providers:
 		admin.ServeHTTP(w, r)
 		shown.WriteString(w.Body.String())
 	}
+	eventually(t, "every exchange ends", func() bool { return g.Open() == 0 })
 	for _, rec := range g.records.all {
 		text, err := json.Marshal(rec)
 		if err != nil {
