@@ -47,6 +47,25 @@ func TestCheckPrintsEveryProblem(t *testing.T) {
 	}
 }
 
+// Whoever reaches the gateway could use the credential; on loopback that is this machine alone.
+func TestCheckJudgesCredentialsByTheListener(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "providers.yaml")
+	writeFile(t, file, "version: 1\nproviders:\n  openai:\n    upstream: https://api.openai.com\n    request: {headers: {set: {Authorization: 'Bearer ${OPENAI_KEY:-hunter2}'}}}\n")
+	for _, listen := range []string{"127.0.0.1:5501", "[::1]:5501", "localhost:5501", "unix:/run/windhover.sock"} {
+		if got := run(t, "check", "--listen", listen, file); got.code != exitOK {
+			t.Errorf("check --listen %s = %+v, want ok", listen, got)
+		}
+	}
+	want := outcome{exitFailed, "", file + ":5:46: providers.openai.request.headers.set.Authorization: openai holds a credential that everybody who reaches the gateway could use; " +
+		"give it access: {tokens: ['${file:PATH}']}, or listen on this machine alone, as with --listen 127.0.0.1:5501\n"}
+	for _, args := range [][]string{{"check", file}, {"check", "--listen", "10.0.0.1:5501", file}, {"serve", "--providers", file, "--listen", "0.0.0.0:0"}} {
+		if got := run(t, args...); got != want {
+			t.Errorf("%q = %+v\nwant %+v", args, got, want)
+		}
+	}
+}
+
 func TestCheckWithoutSecretsTakesReferencesAsSet(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "providers.yaml")

@@ -63,3 +63,43 @@ func code(text string) string {
 	}
 	return "`" + strings.ReplaceAll(text, "|", `\|`) + "`"
 }
+
+// What the documents show works as it is: every providers file in them loads, with its references taken as set.
+func TestFilesInTheDocumentsLoad(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := 0
+	for _, name := range append(files, "../../README.md") {
+		for _, yaml := range yamlBlocks(readFile(t, name)) {
+			if !strings.HasPrefix(yaml, "version:") {
+				continue
+			}
+			blocks++
+			path := filepath.Join(t.TempDir(), "providers.yaml")
+			writeFile(t, path, yaml)
+			if got := run(t, "check", "--no-secrets", path); got.code != exitOK {
+				t.Errorf("%s: check says\n%sof\n%s", name, strings.ReplaceAll(got.stderr, path, "providers.yaml"), yaml)
+			}
+		}
+	}
+	if blocks == 0 {
+		t.Error("the documents show no providers file")
+	}
+}
+
+// yamlBlocks are the fenced blocks of a document that are marked as YAML.
+func yamlBlocks(markdown string) []string {
+	var blocks []string
+	for {
+		_, after, found := strings.Cut(markdown, "\n```yaml\n")
+		if !found {
+			return blocks
+		}
+		block, rest, _ := strings.Cut(after, "\n```\n")
+		blocks = append(blocks, block+"\n")
+		markdown = "\n" + rest
+	}
+}
