@@ -57,6 +57,7 @@ func (x *exchange) admit(t target) (refused *failure) {
 		x.record.Provider = x.provider.name
 		x.idle = stepTimer{x: x, limit: x.provider.idle, cause: errIdle}
 		x.write = stepTimer{x: x, limit: x.provider.write, cause: errWrite}
+		x.startTotal()
 	}
 	if refused != nil {
 		return refused
@@ -133,7 +134,6 @@ func (x *exchange) rejection(refused *failure) (usage.End, *failure) {
 // been closed, is sent again; net/http does so by itself, but not if it saw the end before it took up the request.
 func (x *exchange) send(out *http.Request) (*http.Response, error) {
 	x.record.Attempt, x.record.Final = max(x.record.Attempt, 1), true
-	x.startTotal()
 	res, err := x.match.route.transport.RoundTrip(out)
 	for err != nil && x.unsent() && rewind(out) {
 		res, err = x.match.route.transport.RoundTrip(out)
