@@ -40,7 +40,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 		x.refuse(x.sendFailure(err))
 		return
 	}
-	defer res.Body.Close()
+	defer x.leave(res)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.tunnel(res)
 		return
@@ -109,6 +109,13 @@ func (x *exchange) address(t target) (*url.URL, *failure) {
 
 func badTemplate(err error) *failure {
 	return badRequest("bad_template", "a template of this provider fails on this request: "+err.Error())
+}
+
+// leave ends the attempt. On HTTP/2, Close waits until the request's body was sent, unless the context has ended: the
+// client may wait for the end of the answer before it sends the rest.
+func (x *exchange) leave(res *http.Response) {
+	x.cancel(nil)
+	_ = res.Body.Close()
 }
 
 // hideIdempotencyKey keeps net/http from sending a request again that the provider may have seen: it does so for any
