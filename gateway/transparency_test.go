@@ -275,7 +275,7 @@ func TestRequestBodyArrivesAsItWasSent(t *testing.T) {
 			t.Parallel()
 			up := newWire(t, func(w *wire, c net.Conn, r *bufio.Reader) {
 				if w.read(r) == nil {
-					io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+					io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 				}
 			})
 			g := start(t, leadingTo(up.addr))
