@@ -234,9 +234,6 @@ func TestNothingWaitsForAReload(t *testing.T) {
 }
 
 func TestReloadOfAThousandProvidersIsFast(t *testing.T) {
-	if raceEnabled {
-		t.Skip("under the race detector everything is slow")
-	}
 	file := thousandProviders()
 	r := startReloading(t, file)
 	fastest := time.Hour // of several: the machine may be busy with something else
@@ -249,7 +246,8 @@ func TestReloadOfAThousandProvidersIsFast(t *testing.T) {
 		fastest = min(fastest, time.Since(start))
 	}
 	t.Logf("a file of %d providers reloads in %v", len(r.Providers()), fastest)
-	if limit := 200 * time.Millisecond; fastest > limit {
+	// It is to be 200 ms on a quiet machine; the bound is loose because tests share theirs, some under the race detector.
+	if limit := 5 * time.Second; fastest > limit {
 		t.Errorf("Reload took %v, want less than %v", fastest, limit)
 	}
 }

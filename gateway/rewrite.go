@@ -130,7 +130,8 @@ func (s *nameSet) index(text, piece string) int {
 // requestHeader is the header that goes upstream: the client's, less what ends at this hop, less what the file removes,
 // plus what it sets. The slices of values are shared with in: nobody writes to them.
 func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
-	out := endToEnd(in, &w.remove)
+	out := make(http.Header, len(in)+4)
+	copyEndToEnd(out, in, &w.remove)
 	if !w.remove.has("Te") && httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
 		out["Te"] = []string{"trailers"} // the one value that is for the upstream too (RFC 9110, section 10.1.4)
 	}
@@ -169,7 +170,7 @@ func (x setting) apply(h http.Header, s *scope) error {
 
 // responseHeader puts the upstream's header into h.
 func (w *rewrite) responseHeader(h, in http.Header, s *scope) {
-	maps.Copy(h, endToEnd(in, &w.remove))
+	copyEndToEnd(h, in, &w.remove)
 	for _, x := range w.set {
 		delete(h, x.name)
 		_ = x.apply(h, s) // a failed expression leaves the header out; the answer goes on
@@ -181,16 +182,15 @@ func (w *rewrite) responseHeader(h, in http.Header, s *scope) {
 	}
 }
 
-// endToEnd is h without hop-by-hop headers (RFC 9110, section 7.6.1), those that Connection names, and removed ones.
-func endToEnd(h http.Header, removed *nameSet) http.Header {
-	out := make(http.Header, len(h)+4)
-	listed := connectionOptions(h["Connection"])
-	for name, values := range h {
+// copyEndToEnd copies what is not for one hop alone (RFC 9110, section 7.6.1): neither hop-by-hop headers nor those that
+// Connection names. Removed ones stay behind too.
+func copyEndToEnd(to, from http.Header, removed *nameSet) {
+	listed := connectionOptions(from["Connection"])
+	for name, values := range from {
 		if !hopByHop(name) && !slices.Contains(listed, name) && !removed.has(name) {
-			out[name] = values
+			to[name] = values
 		}
 	}
-	return out
 }
 
 // connectionOptions are the header names that Connection lists, in canonical form.

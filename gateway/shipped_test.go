@@ -77,7 +77,7 @@ func TestShippedProvidersRefuseOtherPaths(t *testing.T) {
 	for target, want := range map[string]string{
 		"/azure-openai/my-resource":                    "no route of azure-openai fits this path; it has /azure-openai/{resource}/{deployment:[A-Za-z0-9._-]+}/*",
 		"/aws-bedrock/s3/us-east-1/bucket":             "no route of aws-bedrock fits this path; it has /aws-bedrock/{service:bedrock[a-z-]*}/{region}/*",
-		"/google-vertex-ai/v2/projects/p/x":            "no route of google-vertex-ai fits this path; it has /google-vertex-ai/projects/{project:[a-z0-9.:-]+}/locations/{location}/* and /google-vertex-ai/{version:v1|v1beta1}/projects/{project:[a-z0-9.:-]+}/locations/{location}/*",
+		"/google-vertex-ai/v2/projects/p/x":            "no route of google-vertex-ai fits this path; it has /google-vertex-ai/projects/{project:[A-Za-z0-9._:-]+}/locations/{location}/* and /google-vertex-ai/{version:v1|v1beta1}/projects/{project:[A-Za-z0-9._:-]+}/locations/{location}/*",
 		"/google-vertex-ai/projects/p/locations/a.b/x": `location is "a.b" in this path; in a host name it can be letters, digits and hyphens only`,
 		"/openai":    "no route of openai fits this path; it has /openai/*",
 		"/opena1/v1": `unknown provider "opena1"; did you mean openai?`,
