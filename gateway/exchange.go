@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,9 +157,10 @@ func (x *exchange) settle(found usage.Result) {
 		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", found.Fault)
 	}
 	switch {
+	case rec.End == usage.EndComplete && !found.Ended && x.left != "":
+		rec.End = x.left // the upstream ended its answer because we hung up
 	case rec.End == usage.EndComplete && !found.Ended && found.State != usage.Unreadable:
-		// A clean end of HTTP, but not of the provider's protocol. Where the client left, that is how the upstream took it.
-		rec.End = cmp.Or(x.left, usage.EndUpstreamTruncated)
+		rec.End = usage.EndUpstreamTruncated // a clean end of HTTP, but not of the provider's protocol
 	case rec.End == usage.EndClientClosed && found.Ended:
 		rec.End = usage.EndClientClosedAfter
 	}

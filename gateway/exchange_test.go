@@ -14,14 +14,16 @@ func TestCleanEndBehindAnInterruptionIsLaidToIt(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		cause error
-		ended bool // with the terminal event
+		found usage.Result
 		want  usage.End
 	}{
-		{"client left", context.Canceled, false, usage.EndClientClosed},
-		{"total time is over", errTotal, false, usage.EndTimeoutTotal},
-		{"client left behind the terminal event", context.Canceled, true, usage.EndComplete},
-		{"nobody left", nil, false, usage.EndUpstreamTruncated},
-		{"nobody left, with the terminal event", nil, true, usage.EndComplete},
+		{"client left", context.Canceled, usage.Result{}, usage.EndClientClosed},
+		{"client left what cannot be read", context.Canceled, usage.Result{State: usage.Unreadable}, usage.EndClientClosed},
+		{"total time is over", errTotal, usage.Result{}, usage.EndTimeoutTotal},
+		{"client left behind the terminal event", context.Canceled, usage.Result{Ended: true}, usage.EndComplete},
+		{"nobody left", nil, usage.Result{}, usage.EndUpstreamTruncated},
+		{"nobody left what cannot be read", nil, usage.Result{State: usage.Unreadable}, usage.EndComplete},
+		{"nobody left, with the terminal event", nil, usage.Result{Ended: true}, usage.EndComplete},
 	} {
 		x := &exchange{record: &usage.Record{}}
 		x.ctx, x.cancel = context.WithCancelCause(t.Context())
@@ -31,7 +33,7 @@ func TestCleanEndBehindAnInterruptionIsLaidToIt(t *testing.T) {
 		}
 		x.record.End = x.endOfBody(io.EOF)
 		x.cancel(nil) // as finish does
-		x.settle(usage.Result{Ended: test.ended})
+		x.settle(test.found)
 		if x.record.End != test.want {
 			t.Errorf("%s: end = %s, want %s", test.name, x.record.End, test.want)
 		}
