@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 
-	"windhover/config"
 	"windhover/gateway/usage"
 )
 
@@ -88,10 +87,7 @@ func unknownField(name string) error {
 	for field := range usage.Fields() {
 		known = append(known, field.String())
 	}
-	if near := config.Nearest(name, known); near != "" {
-		return fmt.Errorf("unknown field %s; did you mean %s?", name, near)
-	}
-	return fmt.Errorf("unknown field %s", name)
+	return fmt.Errorf("unknown field %s%s", name, didYouMean(name, known))
 }
 
 // fits reports whether a value of usage.json is of the field's kind.

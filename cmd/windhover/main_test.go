@@ -86,6 +86,11 @@ func TestExamplesInHelpWork(t *testing.T) {
 				cancel()
 				ctx = ended
 				args = append(args, "--listen=127.0.0.1:0", "--admin=off")
+			case c.Name() == "record":
+				ended, cancel := context.WithCancel(ctx)
+				cancel()
+				ctx = ended
+				args = append(args[:len(args)-1], t.TempDir(), "--listen=127.0.0.1:0")
 			case c.Name() == "health":
 				args = append(args, "--listen="+ready.address)
 			}
