@@ -17,8 +17,8 @@ const smallBody = 64 << 10
 // requestBody is the client's body on its way up: counted, and with its beginning kept for the rules that ask for it.
 type requestBody struct {
 	source io.Reader
-	length int64  // -1: unknown
-	first  func() // before the first byte is asked for
+	length int64        // -1: unknown
+	first  func() error // before the first byte is asked for
 
 	mu    sync.Mutex // the transport reads, the exchange asks
 	all   []byte     // of a body that was read before it was sent
@@ -32,7 +32,9 @@ type requestBody struct {
 // that nobody asks the client's connection for more when the exchange may be over.
 func (b *requestBody) Read(p []byte) (int, error) {
 	if b.first != nil {
-		b.first()
+		if err := b.first(); err != nil {
+			return 0, err
+		}
 		b.first = nil
 	}
 	if b.whole() {
@@ -138,7 +140,7 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		return x.attachWhole(out)
 	}
 	if r.Header["Expect"] != nil {
-		x.body.first = x.sendContinue
+		x.body.first = x.mayContinue
 	}
 	_ = x.client.EnableFullDuplex() // without it net/http closes the body when the answer begins; HTTP/2 needs none
 	out.Body, out.Trailer, out.GetBody = x.body, r.Trailer, x.body.again

@@ -82,7 +82,10 @@ func (x *exchange) request(t target) (*http.Request, *failure) {
 		header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{upgrade}
 	}
 	hideIdempotencyKey(header)
-	out := (&http.Request{Method: x.r.Method, URL: u, Host: u.Host, Header: header}).
+	out := (&http.Request{
+		Method: x.r.Method, URL: u, Host: u.Host, Header: header,
+		ProtoMajor: 1, ProtoMinor: 1, // without it net/http does not wait for the 100 of an Expect
+	}).
 		WithContext(httptrace.WithClientTrace(x.ctx, x.trace()))
 	return out, x.attachBody(out)
 }

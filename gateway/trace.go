@@ -1,19 +1,22 @@
 package gateway
 
 import (
+	"context"
 	"crypto/tls"
 	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"time"
 )
 
 // trace follows what net/http does with the request: which connection it takes, and 1xx answers.
 func (x *exchange) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn:        func(string) { x.conn = nil },
-		GotConn:        x.gotConn,
-		Got1xxResponse: x.got1xx,
+		GetConn:         func(string) { x.conn = nil },
+		GotConn:         x.gotConn,
+		Wait100Continue: func() { x.expecting = time.Now() },
+		Got1xxResponse:  x.got1xx,
 	}
 }
 
@@ -58,16 +61,26 @@ func (x *exchange) got1xx(code int, header textproto.MIMEHeader) error {
 	return nil
 }
 
-// sendContinue asks the client for its body (RFC 9110, section 10.1.1) when the upstream has, or has kept silent for a
-// second. net/http would do so too, but while another 1xx answer may be on its way.
-func (x *exchange) sendContinue() {
+// continueDelay is how long an upstream may let a client wait for the 100 that it expects.
+const continueDelay = time.Second
+
+// mayContinue asks the client for its body (RFC 9110, section 10.1.1) when the upstream has, or has kept silent for
+// continueDelay. net/http wants the body also when the upstream has refused it, to keep the connection: the client is not
+// asked then. The transport calls it, in the goroutine that sends the request.
+func (x *exchange) mayContinue() error {
 	x.informational.Lock()
-	defer x.informational.Unlock()
-	if x.answered || x.continued {
-		return
+	asked := x.continued
+	if !asked && !x.answered && time.Since(x.expecting) >= continueDelay {
+		// The server would do so itself at the first read, but while another 1xx answer may be on its way.
+		asked, x.continued = true, true
+		x.w.WriteHeader(http.StatusContinue)
 	}
-	x.continued = true
-	x.w.WriteHeader(http.StatusContinue)
+	x.informational.Unlock()
+	if asked {
+		return nil
+	}
+	<-x.ctx.Done() // an error would break off the answer
+	return context.Cause(x.ctx)
 }
 
 // endInformational says that the final answer's turn has come.

@@ -63,7 +63,7 @@ func newTransport(l link, roots *x509.CertPool) *http.Transport {
 		TLSHandshakeTimeout:   l.connect,
 		ResponseHeaderTimeout: l.header,
 		IdleConnTimeout:       l.idle,
-		ExpectContinueTimeout: time.Second,
+		ExpectContinueTimeout: continueDelay,
 		MaxIdleConnsPerHost:   1024,
 		DisableCompression:    true, // the client's Accept-Encoding is the client's
 	}
