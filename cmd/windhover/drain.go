@@ -24,7 +24,7 @@ type draining struct {
 // drain lets open exchanges finish: readiness off, after the delay no new connections, and then up to the timeout. What is
 // still open ends as `shutdown`. The end of hurry ends both times.
 func (d draining) drain(hurry context.Context, server *http.Server) {
-	d.logger.Info("shutting down; a second signal ends open exchanges", "drain_delay", d.delay, "drain_timeout", d.timeout)
+	d.logger.Info("shutting down; a second signal ends open exchanges", "drain_delay", d.delay.String(), "drain_timeout", d.timeout.String())
 	d.gateway.Drain()
 	wait(hurry, d.delay)
 

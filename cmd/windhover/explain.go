@@ -36,9 +36,9 @@ func (p program) explainCommand() *cobra.Command {
 		},
 	}
 	config.AddFlags(cmd.Flags(), "config", "providers")
-	cmd.Flags().StringVar(&o.response, "response", "", "a recorded answer: the folder of a case, or a raw message")
-	cmd.Flags().StringVar(&o.request, "request", "", "the raw message of its request, where it is not beside the answer")
-	cmd.Flags().StringVar(&o.provider, "provider", "", "whose answer it is, in place of the name of the folder above")
+	cmd.Flags().StringVar(&o.response, "response", "", "recorded answer: a `FILE` with the raw message, or the folder of a case")
+	cmd.Flags().StringVar(&o.request, "request", "", "`FILE` with the raw message of its request, where it is not beside the answer")
+	cmd.Flags().StringVar(&o.provider, "provider", "", "`NAME` of the provider whose answer it is, in place of the name of the folder above")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print how answers are read as JSON")
 	return cmd
 }

@@ -37,10 +37,10 @@ func (p program) testCommand() *cobra.Command {
 		},
 	}
 	config.AddFlags(cmd.Flags(), "config", "providers")
-	cmd.Flags().StringVar(&o.provider, "provider", "", "provider of all cases, in place of the folder's name")
+	cmd.Flags().StringVar(&o.provider, "provider", "", "`NAME` of the provider of all cases, in place of the folder's name")
 	cmd.Flags().BoolVar(&o.coverage, "coverage", false, "name the rules that no case has used")
 	cmd.Flags().BoolVar(&o.update, "update", false, "write into usage.json what was read where it differs")
-	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "of the random sizes, as a failure names it; another one every time by default")
+	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "`NUMBER` that the random sizes are drawn from, as a failure names it; another one every time by default")
 	return cmd
 }
 

@@ -59,7 +59,7 @@ type Record struct {
 	RequestModel string // what the client asked for
 	Status       int    // what the client got; 0: nothing
 	Stream       bool   // the answer was a stream of events
-	Resent       int    // how often net/http sent the request again by itself
+	Resent       int    // how often the same attempt took another connection, as when a kept one had ended
 	End          End
 	UsageState   State
 	StreamUsage  StreamUsage // whether the gateway asked for usage in the client's name; empty: no
