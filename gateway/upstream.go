@@ -124,6 +124,9 @@ func (u *upstream) address(s *scope) (host, path string, refused *failure) {
 	if err != nil {
 		return "", "", badRequest("bad_variable", err.Error())
 	}
+	if _, ok := u.path.constant(); !ok && climbs(path) { // a variable that fills a part of a segment can complete it to one
+		return "", "", badRequest("bad_variable", "the path's variables make a segment . or .., which could lead elsewhere than it says")
+	}
 	return host, path, nil
 }
 
