@@ -1,9 +1,6 @@
 package stream
 
-import (
-	"mime"
-	"strings"
-)
+import "strings"
 
 // Format is how a body is framed.
 type Format uint8
@@ -62,12 +59,9 @@ func FormatOf(contentType string) (Format, bool) {
 	return JSON, strings.HasPrefix(t, "text/") || strings.HasSuffix(t, "+json") || strings.HasSuffix(t, "/json")
 }
 
-// mediaType is the type without its parameters, in lower case. What mime cannot parse (a stray parameter, say) still
-// has a type in front of the first semicolon.
+// mediaType is the type without its parameters, in lower case. They are not parsed: what is wrong with them (a stray one,
+// say) does not change the type.
 func mediaType(contentType string) string {
-	if t, _, err := mime.ParseMediaType(contentType); err == nil {
-		return t
-	}
 	t, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.TrimSpace(t))
 }
