@@ -20,6 +20,14 @@ type Projector struct {
 	text  int         // length of the string at hand, its last quote included
 }
 
+// usualRoom is what most documents need of a projector's memory, in one piece.
+type usualRoom struct {
+	out   [1 << 10]byte
+	open  [8]container
+	nodes [16]*node
+	name  [48]byte
+}
+
 // walkStep is what comes next in the part of the document that the paths lead through.
 type walkStep uint8
 

@@ -52,7 +52,10 @@ func NewProjection(paths []string) (*Projection, error) {
 }
 
 // New is a filter for one document.
-func (p *Projection) New() *Projector { return &Projector{projection: p} }
+func (p *Projection) New() *Projector {
+	room := new(usualRoom)
+	return &Projector{projection: p, out: room.out[:0], open: room.open[:0], nodes: room.nodes[:0], name: room.name[:0]}
+}
 
 func (p *Projection) add(path string) error {
 	n, rest, more := p.root, path, true
