@@ -11,16 +11,16 @@ const totalDoubt = "total_tokens is not input_tokens + output_tokens"
 func doubts(u *Usage) []string {
 	var found []string
 	for f := range numberFields {
-		v := u.numbers[f]
-		if !v.there() {
+		if !u.numbers[f].there() {
 			continue
 		}
+		v := u.numbers[f]
 		if problem := impossible(f, v); problem != "" {
 			found = append(found, f.String()+problem)
 			continue
 		}
 		whole, isPart := f.total()
-		if total := u.numbers[whole]; isPart && total.there() && compare(v, total) > 0 {
+		if isPart && u.numbers[whole].there() && compare(v, u.numbers[whole]) > 0 {
 			found = append(found, f.String()+" is above "+whole.String())
 		}
 	}

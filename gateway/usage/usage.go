@@ -3,6 +3,7 @@
 package usage
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,7 +25,12 @@ func Decimal(f float64) Number {
 }
 
 // Int is the number, if it is whole and fits.
-func (n Number) Int() (int64, bool) { return n.v.n, n.v.kind == integer }
+func (n Number) Int() (int64, bool) {
+	if n.v.kind != integer {
+		return 0, false
+	}
+	return n.v.n, true
+}
 
 // Float is the number as a decimal, exact up to 2^53.
 func (n Number) Float() float64 { return n.v.float() }
@@ -90,16 +96,24 @@ func shapeFor(f Field, v value) value {
 		return value{}
 	}
 	v = v.number()
-	if f.whole() && v.kind == decimal && v.f == float64(int64(v.f)) && v.f < maxExact && v.f > -maxExact {
-		return ofInt(int64(v.f)) // 12.0, as Cohere writes it
+	if f.whole() && v.kind == decimal {
+		return whole(v)
+	}
+	return v
+}
+
+// whole is a decimal as an integer if it is one, as 12.0 is, which Cohere writes.
+func whole(v value) value {
+	if x := v.float(); math.Abs(x) < maxExact && x == math.Trunc(x) {
+		return ofInt(int64(x))
 	}
 	return v
 }
 
 // HasNumbers reports whether any field holds a number.
 func (u *Usage) HasNumbers() bool {
-	for _, v := range u.numbers {
-		if v.there() {
+	for f := range u.numbers {
+		if u.numbers[f].there() {
 			return true
 		}
 	}

@@ -17,12 +17,12 @@ const (
 	text
 )
 
-// value is what an expression yields. The zero value is nothing. It is passed by value, so that no evaluation allocates.
+// value is what an expression yields. The zero value is nothing. It is passed by value, so that no evaluation allocates, and is
+// four words long, which the compiler keeps in registers.
 type value struct {
 	kind kind
-	n    int64   // of an integer; 1 is true
-	f    float64 // of a decimal
-	s    string  // of a text
+	n    int64  // of an integer; 1 is true; the bits of a decimal
+	s    string // of a text
 }
 
 func ofInt(n int64) value { return value{kind: integer, n: n} }
@@ -32,7 +32,7 @@ func ofFloat(f float64) value {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return value{}
 	}
-	return value{kind: decimal, f: f}
+	return value{kind: decimal, n: int64(math.Float64bits(f))}
 }
 
 func ofText(s string) value { return value{kind: text, s: s} }
@@ -98,7 +98,7 @@ func (v value) text() string {
 	case integer:
 		return strconv.FormatInt(v.n, 10)
 	case decimal:
-		return strconv.FormatFloat(v.f, 'f', -1, 64)
+		return strconv.FormatFloat(v.float(), 'f', -1, 64)
 	case text:
 		return v.s
 	}
@@ -110,7 +110,7 @@ func (v value) float() float64 {
 	if v.kind == integer {
 		return float64(v.n)
 	}
-	return v.f
+	return math.Float64frombits(uint64(v.n))
 }
 
 // add is a + b; a sum too large for an integer becomes a decimal.
