@@ -1,6 +1,9 @@
 package usage
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // gate decides from the bytes of an event whether parsing it can be of any use: it holds the last key of a path that is
 // asked for, followed by a value of the right shape. Most events of a stream do not, and cost no more than a search. As a
@@ -12,7 +15,8 @@ type gate struct {
 
 // needle is a key to look for.
 type needle struct {
-	key   []byte // with its closing quote: the opening one is the most frequent byte of JSON, and would slow the search
+	key   []byte // with its closing quote
+	rare  int    // where in key the byte stands that events hold least often: it is what is searched for
 	takes shape
 	slot  int // of the text that is no longer looked for once it is known; -1 for numbers
 }
@@ -23,7 +27,7 @@ func (g *gate) look(p path, slot int) {
 		g.open = true
 		return
 	}
-	n := needle{key: []byte(p.last + `"`), takes: p.takes, slot: slot}
+	n := needle{key: []byte(p.last + `"`), rare: rarest(p.last), takes: p.takes, slot: slot}
 	if p.behind {
 		n.takes = anything
 	}
@@ -61,23 +65,41 @@ func (g *gate) passes(event []byte, known []value) bool {
 	return escapes(event)
 }
 
+// rarest is where in a key its rarest byte stands, as far as it can be known: by how often letters stand in English and in the
+// keys of events. What is no letter, digit or underscore is rarer than all.
+func rarest(key string) int {
+	const fromRare = "QZJXKVBYWGPFUMDHLCRSNIOAT0123456789zjqxkvbywgpfumdhl_crsnioate"
+	best := 0
+	for i := range len(key) {
+		if strings.IndexByte(fromRare, key[i]) < strings.IndexByte(fromRare, key[best]) {
+			best = i
+		}
+	}
+	return best
+}
+
 // in reports whether the key is in the event with a value of the right shape.
 func (n *needle) in(event []byte) bool {
 	for {
-		i := bytes.Index(event, n.key)
+		i := bytes.IndexByte(event[min(n.rare, len(event)):], n.key[n.rare])
 		if i < 0 {
 			return false
 		}
-		event = event[i+len(n.key):]
-		rest := skipSpace(event)
-		if len(rest) == 0 || rest[0] != ':' {
-			continue
-		}
-		rest = skipSpace(rest[1:])
-		if len(rest) > 0 && n.takes.fits(rest[0]) {
+		if event = event[i:]; bytes.HasPrefix(event, n.key) && n.takes.follows(event[len(n.key):]) {
 			return true
 		}
+		event = event[1:]
 	}
+}
+
+// follows reports whether what comes behind a key is a value that can have the shape.
+func (s shape) follows(rest []byte) bool {
+	rest = skipSpace(rest)
+	if len(rest) == 0 || rest[0] != ':' {
+		return false
+	}
+	rest = skipSpace(rest[1:])
+	return len(rest) > 0 && s.fits(rest[0])
 }
 
 func skipSpace(b []byte) []byte {
