@@ -59,7 +59,7 @@ func readsPaths(n ast.Node) bool {
 		callee, ok := n.Callee.(*ast.IdentifierNode)
 		return ok && (callee.Value == "first" || callee.Value == "sum" || callee.Value == "count")
 	case *ast.BinaryNode:
-		return n.Operator == "+" || n.Operator == "-" || n.Operator == "*" || n.Operator == "/"
+		return isArithmetic(n)
 	}
 	return false
 }

@@ -303,6 +303,34 @@ func TestEvaluationAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatNeedsAnEventIsNotAskedWithoutOne(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]bool{
+		`first("a")`:                                false,
+		`first("a", "b.c")`:                         false,
+		`first("a") / 1e10`:                         false,
+		`first("a", first("b") / 1e10)`:             false,
+		`sum("a") - count("b")`:                     false,
+		`1 + 2`:                                     true,
+		`first("a") ?? 0`:                           true,
+		`first("a", header("X-Count"))`:             true,
+		`first("a") / 2 + first(header("X-Count"))`: false,
+		`first("a", 1 + status)`:                    true,
+	} {
+		x, err := compileExpression(source, wants{yield: yieldsNumber})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.base != want {
+			t.Errorf("base of %s = %v, want %v", source, x.base, want)
+		}
+		none := testScope("")
+		if v := x.eval(none); !x.base && v.there() {
+			t.Errorf("%s without an event = %+v, want nothing", source, v)
+		}
+	}
+}
+
 func FuzzExpr(f *testing.F) {
 	for _, source := range []string{
 		`first("a.b", header("X")) + 1`, `count('a.#(b=="c")#')`, `path matches "^/v[0-9]"`, `has("a") ? 1 : nil`,

@@ -17,11 +17,7 @@ func (c *compiler) binary(n *ast.BinaryNode) (term, error) {
 	case "matches":
 		return c.matches(n)
 	}
-	left, err := c.compile(n.Left)
-	if err != nil {
-		return term{}, err
-	}
-	right, err := c.compile(n.Right)
+	left, right, err := c.operands(n)
 	if err != nil {
 		return term{}, err
 	}
@@ -40,6 +36,30 @@ func (c *compiler) binary(n *ast.BinaryNode) (term, error) {
 		return coalesce(left, right), nil
 	}
 	return term{}, at(n, "the operator %s is not allowed in a rule", n.Operator)
+}
+
+// operands compiles both sides. Arithmetic has a value without an event only if both have one.
+func (c *compiler) operands(n *ast.BinaryNode) (left, right term, err error) {
+	base := c.base
+	c.base = false
+	if left, err = c.compile(n.Left); err != nil {
+		return term{}, term{}, err
+	}
+	leftBase := c.base
+	c.base = false
+	if right, err = c.compile(n.Right); err != nil {
+		return term{}, term{}, err
+	}
+	if isArithmetic(n) {
+		c.base = base || leftBase && c.base
+	} else {
+		c.base = base || leftBase || c.base
+	}
+	return left, right, nil
+}
+
+func isArithmetic(n *ast.BinaryNode) bool {
+	return n.Operator == "+" || n.Operator == "-" || n.Operator == "*" || n.Operator == "/"
 }
 
 func logic(n *ast.BinaryNode, left, right term) (term, error) {
