@@ -13,6 +13,7 @@ type compiler struct {
 	paths      []path
 	params     []mention
 	base       bool // something else than paths is read
+	beyond     bool // more of the exchange is read than method, path and status
 }
 
 // term is a compiled node.
@@ -97,7 +98,11 @@ func (c *compiler) name(n *ast.IdentifierNode) (term, error) {
 	case "status":
 		return term{func(s *scope) value { return ofInt(int64(s.exchange.Status)) }, yieldsNumber}, nil
 	case "event":
-		return term{(*scope).event, yieldsText}, c.readsEvent(n, "event")
+		own, err := parsePath("type", scalar)
+		if err != nil {
+			return term{}, err
+		}
+		return term{func(s *scope) value { return s.event(&own) }, yieldsText}, c.readsEvent(n, "event")
 	case "data":
 		return term{(*scope).dataText, yieldsText}, c.readsEvent(n, "data")
 	}

@@ -33,6 +33,7 @@ type expression struct {
 	paths  []path // what it reads of an event, relative to `from`
 	params []mention
 	base   bool // it can have a value without any event
+	exact  bool // of an exchange it reads method, path and status alone
 }
 
 // mention is a name that is checked where more is known than one expression.
@@ -103,7 +104,7 @@ func compileExpression(source string, w wants) (*expression, error) {
 	if err := suits(tree.Node, root.yield, w.yield); err != nil {
 		return nil, err
 	}
-	return &expression{eval: root.eval, yield: root.yield, paths: c.paths, params: c.params, base: c.base}, nil
+	return &expression{eval: root.eval, yield: root.yield, paths: c.paths, params: c.params, base: c.base, exact: !c.beyond}, nil
 }
 
 // suits checks that an expression's value is of use where the expression stands.

@@ -33,7 +33,7 @@ func testScope(event string) *scope {
 		name: "frame", data: event,
 	}
 	s.document.of(event)
-	s.json = &s.document
+	s.json = s.root()
 	return s
 }
 

@@ -37,6 +37,9 @@ func (c *compiler) call(n *ast.CallNode) (term, error) {
 		return c.has(n)
 	case "extract":
 		return c.extract(n)
+	}
+	c.beyond = true
+	switch callee.Value {
 	case "header":
 		return c.header(n)
 	case "request":
@@ -47,18 +50,25 @@ func (c *compiler) call(n *ast.CallNode) (term, error) {
 	return term{}, unknownFunction(n, callee.Value)
 }
 
+// argument of a function is a path, which a literal text is, or else a value.
+type argument struct {
+	path *path
+	eval func(*scope) value
+}
+
 // first is the first of its arguments that is there.
 func (c *compiler) first(n *ast.CallNode) (term, error) {
-	read := func(p path) func(*scope) value {
-		return func(s *scope) value { return s.scalar(&p) }
-	}
-	arguments, err := c.pathsOrValues(n, "first", read)
+	arguments, err := c.arguments(n, "first", scalar)
 	if err != nil {
 		return term{}, err
 	}
 	return term{func(s *scope) value {
-		for _, argument := range arguments {
-			if v := argument(s); v.there() && (v.kind != text || v.s != "") {
+		for i := range arguments {
+			a := &arguments[i]
+			if a.path != nil && s.json.lacks(a.path) {
+				continue // as most spellings are
+			}
+			if v := s.argument(a); v.there() && (v.kind != text || v.s != "") {
 				return v
 			}
 		}
@@ -66,48 +76,53 @@ func (c *compiler) first(n *ast.CallNode) (term, error) {
 	}, unknown}, nil
 }
 
-// sum adds up those of its arguments that are there.
-func (c *compiler) sum(n *ast.CallNode) (term, error) {
-	read := func(p path) func(*scope) value {
-		return func(s *scope) value { return s.sum(&p) }
+func (s *scope) argument(a *argument) value {
+	if a.path != nil {
+		return s.scalar(a.path)
 	}
-	arguments, err := c.pathsOrValues(n, "sum", read)
+	return a.eval(s)
+}
+
+// sum adds up those of its arguments that are there. Arrays at paths add up.
+func (c *compiler) sum(n *ast.CallNode) (term, error) {
+	arguments, err := c.arguments(n, "sum", anything)
 	if err != nil {
 		return term{}, err
 	}
 	return term{func(s *scope) value {
 		var total value
-		for _, argument := range arguments {
-			total = addThere(total, argument(s).number())
+		for i := range arguments {
+			a := &arguments[i]
+			if a.path != nil {
+				total = addThere(total, s.sum(a.path))
+			} else {
+				total = addThere(total, a.eval(s).number())
+			}
 		}
 		return total
 	}, yieldsNumber}, nil
 }
 
-// pathsOrValues compiles arguments of which a literal text is a path and anything else a value.
-func (c *compiler) pathsOrValues(n *ast.CallNode, name string, read func(path) func(*scope) value) ([]func(*scope) value, error) {
+// arguments compiles arguments of which there must be one at least.
+func (c *compiler) arguments(n *ast.CallNode, name string, takes shape) ([]argument, error) {
 	if len(n.Arguments) == 0 {
 		return nil, at(n, `%s needs a path or a value: %s("a.b", header("X"))`, name, name)
 	}
-	takes := scalar
-	if name == "sum" {
-		takes = anything // arrays add up
-	}
-	var arguments []func(*scope) value
+	var arguments []argument
 	for _, node := range n.Arguments {
 		if literal, ok := node.(*ast.StringNode); ok {
 			p, err := c.path(literal, path{takes: takes})
 			if err != nil {
 				return nil, err
 			}
-			arguments = append(arguments, read(p))
+			arguments = append(arguments, argument{path: &p})
 			continue
 		}
 		t, err := c.compile(node)
 		if err != nil {
 			return nil, err
 		}
-		arguments = append(arguments, t.eval)
+		arguments = append(arguments, argument{eval: t.eval})
 	}
 	return arguments, nil
 }
@@ -149,7 +164,7 @@ func (c *compiler) count(n *ast.CallNode) (term, error) {
 		return term{}, err
 	}
 	return term{func(s *scope) value {
-		r := s.at(&p)
+		r := s.json.get(&p)
 		if !r.IsArray() {
 			return value{}
 		}
@@ -170,7 +185,7 @@ func (c *compiler) has(n *ast.CallNode) (term, error) {
 		return term{}, err
 	}
 	return term{func(s *scope) value {
-		there := s.at(&p).Type != gjson.Null
+		there := s.json.get(&p).Type != gjson.Null
 		s.found = s.found || there
 		return ofBool(there)
 	}, yieldsBoolean}, nil

@@ -1,90 +1,176 @@
 package usage
 
-import (
-	"strings"
+import "strings"
 
-	"github.com/tidwall/gjson"
-)
-
-// index is the members of one JSON object, found in one pass. A rule asks for a dozen paths, each in several spellings
-// of which most are not there: to search the whole text again for every one would cost more than all the rest.
+// index is a JSON text and the members of all objects in it, but for those in arrays, found in the one pass that validates
+// it. A rule asks for a dozen paths, each in several spellings of which most are not there: to search the whole text again
+// for every one would cost more than all the rest.
 type index struct {
 	json    string
-	members []member
-	usable  bool
+	members []member // in the text's order, an object's behind it; the first is the text's own value
+	partial bool     // not all that is there is listed, and the text must be searched
 }
 
-// member is a key and its value as they stand in the text, the key without its quotes.
-type member struct{ key, value string }
+// member is where a key and its value stand in the text, the key without its quotes. It holds no pointers: a garbage
+// collector has nothing to do with it.
+type member struct {
+	key, keyEnd     int32
+	value, valueEnd int32
+	end             int32 // of its own members, which begin behind it in the index
+	marks           marks // of their keys
+}
+
+// marks is a set of keys, a bit for several of them each: what is not marked is not there.
+type marks uint64
+
+// mark is a key's bit.
+func mark(key string) marks { return 1 << ((7*len(key) + int(byteAt(key, 0))) % 64) }
 
 const (
-	usualMembers = 16 // of an answer, or of the usage object in it
-	maxMembers   = 64 // bounds an index; the text of larger objects is searched
+	usualMembers = 24  // of an answer, with the usage object in it
+	maxMembers   = 128 // bounds an index
 )
 
-// of makes it the index of that object, unless it is already.
-func (x *index) of(json string) {
-	if x.json == json {
-		return
+// of makes it the index of that text, and reports whether that is valid JSON (RFC 8259). It is empty otherwise.
+func (x *index) of(json string) bool {
+	if json != "" && x.json == json {
+		return true
 	}
-	if x.members == nil {
-		x.members = make([]member, 0, usualMembers)
+	*x = index{json: json, members: x.members[:0]}
+	i := skipSpaceAt(json, 0)
+	x.members = append(x.members, member{value: int32(i)})
+	end := x.listed(0, i)
+	if end < 0 || skipSpaceAt(json, end) < len(json) {
+		x.clear()
+		return false
 	}
-	x.json, x.members = json, x.members[:0]
-	gjson.Parse(json).ForEach(func(key, value gjson.Result) bool {
-		x.members = append(x.members, member{key.Str, value.Raw})
-		return len(x.members) <= maxMembers
-	})
-	x.usable = strings.HasPrefix(json, "{") && len(x.members) <= maxMembers
-}
-
-// value is the text of a member's value; empty if there is none.
-func (x *index) value(key string) string {
-	for i := range x.members {
-		if x.members[i].key == key {
-			return x.members[i].value
-		}
-	}
-	return ""
-}
-
-// get is what stands at a path, as gjson finds it.
-func (x *index) get(p *path) gjson.Result {
-	if !x.usable || p.head == "" {
-		return gjson.Get(x.json, p.text)
-	}
-	value := x.value(p.head)
-	switch {
-	case value == "":
-		return gjson.Result{}
-	case p.rest == "":
-		return gjson.Parse(value)
-	case value[0] == '{' || value[0] == '[':
-		return gjson.Get(value, p.rest)
-	}
-	return gjson.Result{}
-}
-
-// scalar is what get finds, as a value. Most paths are one key, and most of those hold numbers or are not there.
-func (x *index) scalar(p *path) value {
-	if !x.usable || p.head == "" || p.rest != "" {
-		return scalarOf(x.get(p))
-	}
-	text := x.value(p.head)
-	if text == "" {
-		return value{}
-	}
-	switch text[0] {
-	case '{', '[', 'n':
-		return value{}
-	case '"', 't', 'f':
-		return scalarOf(gjson.Parse(text))
-	}
-	return parseNumber(text)
+	return true
 }
 
 // clear lets go of the text, which is only lent.
-func (x *index) clear() {
-	clear(x.members)
-	x.json, x.members, x.usable = "", x.members[:0], false
+func (x *index) clear() { *x = index{members: x.members[:0]} }
+
+// lacks reports whether an object surely has no member of the key with that mark. It cannot lack what has none.
+func (x *index) lacks(object int, m marks) bool {
+	return !x.partial && x.members[object].marks&m != m
+}
+
+// find is the member of an object that has that key; 0, which is nobody's member, if there is none.
+func (x *index) find(object int, key string) int {
+	end := int(x.members[object].end)
+	for i := object + 1; i < end; i = int(x.members[i].end) {
+		if m := &x.members[i]; x.json[m.key:m.keyEnd] == key {
+			return i
+		}
+	}
+	return 0
+}
+
+// text is a member's value as it stands there.
+func (x *index) text(i int) string {
+	m := &x.members[i]
+	return x.json[m.value:m.valueEnd]
+}
+
+// member lists a member of an object, whose value begins at i, and what is in it. It returns where the value ends, or invalid.
+func (x *index) member(object, key, keyEnd, i int) int {
+	name := x.json[key:keyEnd]
+	at := len(x.members)
+	if at == maxMembers || strings.IndexByte(name, '\\') >= 0 {
+		x.partial = true
+		return x.value(i, unlisted)
+	}
+	x.members[object].marks |= mark(name)
+	x.members = append(x.members, member{key: int32(key), keyEnd: int32(keyEnd), value: int32(i)})
+	return x.listed(at, i)
+}
+
+// listed reads the value of a member that is listed.
+func (x *index) listed(at, i int) int {
+	end := x.value(i, at)
+	x.members[at].valueEnd, x.members[at].end = int32(end), int32(len(x.members))
+	return end
+}
+
+// unlisted is the place in the index of what lies in an array.
+const unlisted = -1
+
+// value reads the value that begins at i. It is the member at that place, and if it is listed, so are its own members. It
+// returns where the value ends, or invalid.
+func (x *index) value(i, at int) int {
+	switch byteAt(x.json, i) {
+	case '{':
+		return x.object(i+1, at)
+	case '[':
+		return x.array(i + 1)
+	case '"':
+		return textEnd(x.json, i+1)
+	case 't':
+		return wordEnd(x.json, i, "true")
+	case 'f':
+		return wordEnd(x.json, i, "false")
+	case 'n':
+		return wordEnd(x.json, i, "null")
+	}
+	return numberEnd(x.json, i)
+}
+
+// object reads an object from behind its brace.
+func (x *index) object(i, at int) int {
+	i = skipSpaceAt(x.json, i)
+	if byteAt(x.json, i) == '}' {
+		return i + 1
+	}
+	for byteAt(x.json, i) == '"' {
+		if i = x.pair(i+1, at); i < 0 {
+			return invalid
+		}
+		switch i = skipSpaceAt(x.json, i); byteAt(x.json, i) {
+		case '}':
+			return i + 1
+		case ',':
+			i = skipSpaceAt(x.json, i+1)
+		default:
+			return invalid
+		}
+	}
+	return invalid
+}
+
+// pair reads a key of the object at that place, from behind its first quote, and its value.
+func (x *index) pair(key, at int) int {
+	end := textEnd(x.json, key)
+	if end < 0 {
+		return invalid
+	}
+	colon := skipSpaceAt(x.json, end)
+	if byteAt(x.json, colon) != ':' {
+		return invalid
+	}
+	i := skipSpaceAt(x.json, colon+1)
+	if at == unlisted {
+		return x.value(i, unlisted)
+	}
+	return x.member(at, key, end-1, i)
+}
+
+// array reads an array from behind its bracket. What is in it is not listed.
+func (x *index) array(i int) int {
+	i = skipSpaceAt(x.json, i)
+	if byteAt(x.json, i) == ']' {
+		return i + 1
+	}
+	for {
+		if i = x.value(i, unlisted); i < 0 {
+			return invalid
+		}
+		switch i = skipSpaceAt(x.json, i); byteAt(x.json, i) {
+		case ']':
+			return i + 1
+		case ',':
+			i = skipSpaceAt(x.json, i+1)
+		default:
+			return invalid
+		}
+	}
 }

@@ -14,9 +14,8 @@ type Observer struct {
 	plan     *plan
 	exchange Exchange
 	scope    scope
-	body     func(p []byte) // where written bytes go first; nil: the answer's form is none that holds usage
-	decoder  stream.Decoder
-	content  *stream.Content // nil: the body is not encoded
+	decoder  stream.Decoder  // nil: the answer's form is none that holds usage, or cannot be read
+	content  *stream.Content // where written bytes go first; nil: the body is not encoded
 	socket   *socket         // nil: the body is not that of a WebSocket connection
 	streamed bool            // the body is made of many events
 
@@ -30,6 +29,14 @@ type Observer struct {
 	err     error // the coding could not be read
 	fault   error
 	trace   *Tracer // nil: nobody looks on
+
+	room room
+}
+
+// room is where an observer keeps what most answers need, so that it costs one allocation.
+type room struct {
+	found   [usualSlots]value
+	members [usualMembers]member
 }
 
 // lastEvent is a copy of the newest event, for `end`.
@@ -43,32 +50,39 @@ func (r *Rules) Observe(x Exchange) *Observer {
 	if r == nil {
 		return nil
 	}
-	plan := r.plan(r.match(&x))
+	o := newObserver(x)
+	plan := r.plan(&o.scope)
 	if plan == nil {
 		return nil
 	}
-	return newObserver(plan, x, stream.DefaultLimit)
-}
-
-// newObserver begins to read by a plan. Events above limit, in bytes, are projected.
-func newObserver(plan *plan, x Exchange, limit int) *Observer {
-	o := prepare(plan, x)
-	o.open(limit)
+	o.begin(plan, stream.DefaultLimit)
 	return o
 }
 
-func prepare(plan *plan, x Exchange) *Observer {
-	o := &Observer{plan: plan, exchange: x, found: make([]value, plan.slots), rawRule: len(plan.rules)}
+// newObserver is an observer that has no plan yet.
+func newObserver(x Exchange) *Observer {
+	o := &Observer{exchange: x}
 	o.scope.exchange = &o.exchange
+	o.scope.document.members = o.room.members[:0]
 	return o
 }
 
-// open chooses the framing: by the rule that names one, or else by the content type alone.
-func (o *Observer) open(limit int) {
+// begin begins to read by a plan. Events above limit, in bytes, are projected.
+func (o *Observer) begin(plan *plan, limit int) {
+	o.plan, o.rawRule = plan, len(plan.rules)
+	o.found = o.room.found[:min(plan.slots, usualSlots)]
+	if plan.slots > usualSlots {
+		o.found = make([]value, plan.slots)
+	}
 	if o.exchange.Frames {
 		o.openSocket(limit)
 		return
 	}
+	o.open(limit)
+}
+
+// open chooses the framing: by the rule that names one, or else by the content type alone.
+func (o *Observer) open(limit int) {
 	format, readable := stream.FormatOf(o.exchange.Header.Get("Content-Type"))
 	switch {
 	case o.plan.format != nil:
@@ -84,27 +98,26 @@ func (o *Observer) open(limit int) {
 	if o.trace != nil {
 		take = o.trace.event
 	}
-	o.decoder = stream.New(format, take, stream.Options{Limit: limit, Project: o.plan.project})
-	o.body = o.decoder.Write
-	encodings := o.exchange.Header["Content-Encoding"]
-	if len(encodings) == 0 {
-		return
+	decoder := stream.New(format, take, stream.Options{Limit: limit, Project: o.plan.project})
+	if encodings := o.exchange.Header["Content-Encoding"]; len(encodings) > 0 {
+		o.content, o.err = stream.NewContent(encodings, decoder.Write, stream.ContentOptions{Budget: o.exchange.Decode})
 	}
-	o.content, o.err = stream.NewContent(encodings, o.decoder.Write, stream.ContentOptions{Budget: o.exchange.Decode})
-	if o.err != nil {
-		o.content, o.body = nil, nil
-		return
+	if o.err == nil {
+		o.decoder = decoder
 	}
-	o.body = o.content.Write
 }
 
 // Write takes the next piece of the body, as the provider sent it. It does not keep p.
 func (o *Observer) Write(p []byte) {
-	if o == nil || o.body == nil || o.fault != nil {
+	if o == nil || o.decoder == nil || o.fault != nil {
 		return
 	}
 	defer o.recover()
-	o.body(p)
+	if o.content != nil {
+		o.content.Write(p)
+		return
+	}
+	o.decoder.Write(p)
 }
 
 // recover keeps a bug of ours away from the copy.
@@ -126,13 +139,12 @@ func (o *Observer) event(e stream.Event) {
 	if !o.plan.gate.passes(e.Data, o.found) {
 		return
 	}
-	if !gjson.ValidBytes(e.Data) {
+	s := &o.scope
+	s.name, s.data = e.Name, view(e.Data)
+	if !s.document.of(s.data) {
 		o.garbled++
 		return
 	}
-	s := &o.scope
-	s.name, s.data = e.Name, view(e.Data)
-	s.document.of(view(skipSpace(e.Data)))
 	for i := range o.plan.rules {
 		o.apply(i)
 	}
@@ -142,30 +154,32 @@ func (o *Observer) event(e stream.Event) {
 // apply reads one rule's fields from an event.
 func (o *Observer) apply(i int) {
 	r, s := &o.plan.rules[i], &o.scope
-	s.json = &s.document
+	s.json = s.root()
 	if r.where != nil && !r.where.eval(s).truth() {
 		return
 	}
-	chosen := r.chosen(&s.document)
+	chosen := s.choose(r.from)
+	json := chosen.text()
 	switch {
-	case chosen.IsObject():
-		o.readObject(r, chosen.Raw)
-	case chosen.IsArray() && len(r.from) > 0:
-		o.readArray(r, chosen)
+	case isObject(json):
+		s.json = chosen
+		o.readObject(r)
+	case isArray(json) && len(r.from) > 0:
+		o.readArray(r, gjson.Parse(json))
 	default:
 		return
 	}
 	if len(r.from) > 0 {
-		o.keepRaw(i, chosen.Raw)
+		o.keepRaw(i, json)
 	}
 	if r.parts != nil {
-		o.readParts(r, chosen.Raw)
+		o.readParts(r, chosen.get(r.parts))
 	}
 }
 
-func (o *Observer) readObject(r *planned, json string) {
+func (o *Observer) readObject(r *planned) {
 	for i := range r.fields {
-		if v := o.read(r, i, json); v.there() {
+		if v := o.read(r, i); v.there() {
 			o.gather(r, i, v)
 		}
 	}
@@ -173,28 +187,29 @@ func (o *Observer) readObject(r *planned, json string) {
 
 // readArray reads each element alone; within the event they add up, whatever the merge of events is.
 func (o *Observer) readArray(r *planned, elements gjson.Result) {
-	for i, f := range r.fields {
-		var total value
-		elements.ForEach(func(_, element gjson.Result) bool {
-			if v := o.read(r, i, element.Raw); v.there() {
-				total = sum.join(f.field, total, v)
+	var totals [allFields]value // by field of the rule
+	elements.ForEach(func(_, element gjson.Result) bool {
+		o.scope.enter(element.Raw)
+		for i, f := range r.fields {
+			if v := o.read(r, i); v.there() {
+				totals[i] = sum.join(f.field, totals[i], v)
 			}
-			return true
-		})
-		if total.there() {
-			o.gather(r, i, total)
+		}
+		return true
+	})
+	for i := range r.fields {
+		if totals[i].there() {
+			o.gather(r, i, totals[i])
 		}
 	}
 }
 
-// read is a field's value in a piece of JSON; nothing unless a path that the field asked for was there.
-func (o *Observer) read(r *planned, i int, json string) value {
-	f := &r.fields[i]
+// read is a field's value where the scope stands; nothing unless a path that the field asked for was there.
+func (o *Observer) read(r *planned, i int) value {
+	f, s := &r.fields[i], &o.scope
 	if !f.field.Number() && o.found[r.first+i].there() {
 		return value{} // the first text stays
 	}
-	s := &o.scope
-	s.enter(json)
 	s.found = false
 	v := f.eval(s)
 	if !s.found {
@@ -232,23 +247,21 @@ func (o *Observer) keepRaw(i int, json string) {
 const maxParts = 256
 
 // readParts reads each element of the rule's `parts` by the rule's own fields; the newest list is the whole one.
-func (o *Observer) readParts(r *planned, json string) {
-	o.scope.enter(json)
-	elements := o.scope.at(r.parts)
+func (o *Observer) readParts(r *planned, elements gjson.Result) {
 	if !holdsObject(elements) {
 		return
 	}
 	o.parts = nil
 	elements.ForEach(func(_, element gjson.Result) bool {
-		o.parts = append(o.parts, Part{o.part(r, element.Raw)})
+		o.scope.enter(element.Raw)
+		o.parts = append(o.parts, Part{o.part(r)})
 		return len(o.parts) < maxParts
 	})
 }
 
-func (o *Observer) part(r *planned, json string) Usage {
+func (o *Observer) part(r *planned) Usage {
 	var u Usage
 	for _, f := range r.fields {
-		o.scope.enter(json)
 		o.scope.found = false
 		if v := f.eval(&o.scope); o.scope.found {
 			u.set(f.field, shapeFor(f.field, v))

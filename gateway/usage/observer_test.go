@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"windhover/config"
+	"windhover/gateway/stream"
 )
 
 // compileYAML binds all sets of a file's `fields` and `usage`, in the order of their names.
@@ -357,12 +358,74 @@ func TestTextFromOutsideIsCutAndMadeValid(t *testing.T) {
 func TestABugOfOursDoesNotReachTheCopy(t *testing.T) {
 	t.Parallel()
 	o := compileYAML(t, `usage: {a: [{fields: {input_tokens: first("i")}}]}`).Observe(answer("application/json"))
-	o.body = func([]byte) { panic("bug") }
+	o.decoder = brokenDecoder{o.decoder}
 	o.Write([]byte("x"))
 	o.Write([]byte("y"))
 	res := o.Close(true)
 	if res.State != Unreadable || res.Fault == nil || res.Fault.Error() != "observe answer: bug" {
 		t.Errorf("State, Fault = %s, %v, want unreadable, observe answer: bug", res.State, res.Fault)
+	}
+}
+
+// brokenDecoder is a bug of ours.
+type brokenDecoder struct{ stream.Decoder }
+
+func (brokenDecoder) Write([]byte) { panic("bug") }
+
+func TestWhatIsWrittenAfterTheEndChangesNothing(t *testing.T) {
+	t.Parallel()
+	rules := compileYAML(t, `usage: {a: [{from: u, fields: {input_tokens: first("i")}}]}`)
+	for body, contentType := range map[string]string{sse(`{"u":{"i":1}}`): "text/event-stream", `{"u":{"i":1}}`: "application/json"} {
+		o := rules.Observe(answer(contentType))
+		o.Write([]byte(body))
+		res := o.Close(true)
+		o.Write([]byte(strings.ReplaceAll(body, "1", "2")))
+		if got, want := string(res.RawUsage), `{"i":1}`; got != want {
+			t.Errorf("RawUsage of %s = %s, want %s", contentType, got, want)
+		}
+		if res.Events != o.events {
+			t.Errorf("Events of %s = %d, want %d", contentType, o.events, res.Events)
+		}
+	}
+}
+
+func TestAnEventWithoutUsageAllocatesNothing(t *testing.T) {
+	for provider, path := range map[string]string{"openai": "/v1/chat/completions", "anthropic": "/v1/messages"} {
+		x := answer("text/event-stream")
+		x.Path = path
+		o := shipped(t)(provider).Observe(x)
+		p := chunk()
+		o.Write(p) // its name and model are kept
+		if n := testing.AllocsPerRun(100, func() { o.Write(p) }); n != 0 {
+			t.Errorf("allocations for an event of %s = %v, want 0", provider, n)
+		}
+	}
+}
+
+func TestAnEventWithUsageAllocatesNothing(t *testing.T) {
+	x := answer("text/event-stream")
+	x.Path = "/v1/chat/completions"
+	o := shipped(t)("openai").Observe(x)
+	p := []byte(sse(`{"id":"1","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":1}}}`))
+	o.Write(p)
+	if n := testing.AllocsPerRun(100, func() { o.Write(p) }); n != 0 {
+		t.Errorf("allocations for an event with usage = %v, want 0", n)
+	}
+}
+
+func TestAnAnswerCostsFewAllocations(t *testing.T) {
+	x := answer("application/json")
+	x.Path = "/v1/chat/completions"
+	rules := shipped(t)("openai")
+	body := chatAnswer(1 << 10)
+	const most = 8
+	n := testing.AllocsPerRun(100, func() {
+		o := rules.Observe(x)
+		o.Write(body)
+		o.Close(true)
+	})
+	if n > most {
+		t.Errorf("allocations for an answer = %v, want at most %d", n, most)
 	}
 }
 

@@ -13,11 +13,12 @@ import (
 // linear in the event.
 type path struct {
 	text   string
-	head   string // the first component, if it is a plain key
-	rest   string // what follows it
-	last   string // the last plain key; empty if there is none
-	behind bool   // something other than a key stands behind last
-	all    bool   // it ends in #(…)#, which gives an empty list where nothing matches
+	keys   []string // the plain keys it begins with
+	first  marks    // the mark of the first of them; none if it begins with something else
+	rest   string   // what follows them
+	last   string   // the last plain key; empty if there is none
+	behind bool     // something other than a key stands behind last
+	all    bool     // it ends in #(…)#, which gives an empty list where nothing matches
 	takes  shape
 	length bool // only the length of the array there is asked for
 }
@@ -61,9 +62,6 @@ func (s shape) fits(first byte) bool {
 // parsePath checks a path. The error says what is wrong with it, for the author of a rule.
 func parsePath(s string, takes shape) (path, error) {
 	p := path{text: s, takes: takes}
-	if head, rest, _ := strings.Cut(s, "."); isKey(head) {
-		p.head, p.rest = head, rest
-	}
 	if s == "" {
 		return path{}, fmt.Errorf("an empty path names nothing")
 	}
@@ -87,7 +85,23 @@ func parsePath(s string, takes shape) (path, error) {
 		p.step(component)
 		rest, more = strings.CutPrefix(next, ".")
 	}
+	p.keys, p.rest = leadingKeys(s)
+	if len(p.keys) > 0 {
+		p.first = mark(p.keys[0])
+	}
 	return p, nil
+}
+
+// leadingKeys splits a path behind the plain keys it begins with.
+func leadingKeys(s string) (keys []string, rest string) {
+	for rest = s; rest != ""; {
+		component, next, _ := strings.Cut(rest, ".")
+		if !isKey(component) {
+			break
+		}
+		keys, rest = append(keys, component), next
+	}
+	return keys, rest
 }
 
 // step takes the next component. A query needs its own key to be there.

@@ -18,6 +18,9 @@ type plan struct {
 	counts   bool // some rule can report a number
 }
 
+// usualSlots is how many values the rules of most plans gather at most.
+const usualSlots = 24
+
 // planned is a rule and where its values are gathered: a slot for each field, from first on.
 type planned struct {
 	*rule

@@ -227,23 +227,29 @@ func TestGateAndProjectionChangeNothing(t *testing.T) {
 	}
 	for _, c := range all {
 		rules := rulesOf(c.provider)
-		plan := rules.plan(rules.match(&c.exchange))
+		plan := rules.plan(&scope{exchange: &c.exchange})
 		if plan == nil {
 			continue
 		}
 		open := *plan
 		open.gate = gate{open: true}
-		plain := readWhole(newObserver(&open, c.exchange, 1<<30), c.body)
+		plain := readWhole(observeBy(&open, c.exchange, 1<<30), c.body)
 		for name, o := range map[string]*Observer{
-			"with the gate":            newObserver(plan, c.exchange, 1<<30),
-			"with the projection":      newObserver(&open, c.exchange, 1),
-			"with gate and projection": newObserver(plan, c.exchange, 1),
+			"with the gate":            observeBy(plan, c.exchange, 1<<30),
+			"with the projection":      observeBy(&open, c.exchange, 1),
+			"with gate and projection": observeBy(plan, c.exchange, 1),
 		} {
 			if res := readWhole(o, c.body); res.Usage != plain.Usage {
 				t.Errorf("%s: Usage %s = %+v, want %+v", c.name, name, res.Usage, plain.Usage)
 			}
 		}
 	}
+}
+
+func observeBy(p *plan, x Exchange, limit int) *Observer {
+	o := newObserver(x)
+	o.begin(p, limit)
+	return o
 }
 
 func readWhole(o *Observer, body []byte) Result {

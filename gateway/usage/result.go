@@ -6,8 +6,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/tidwall/gjson"
-
 	"windhover/gateway/stream"
 )
 
@@ -36,7 +34,9 @@ func (o *Observer) Checkpoint() Result {
 	if o == nil {
 		return Result{State: None}
 	}
-	return o.result(false)
+	res := o.result(false)
+	res.RawUsage = bytes.Clone(res.RawUsage) // what comes will be written over it
+	return res
 }
 
 // Close ends the reading. clean says that the body came to its own end: it did not break off, and nobody left early.
@@ -45,13 +45,15 @@ func (o *Observer) Close(clean bool) Result {
 		return Result{State: None, Ended: clean}
 	}
 	o.finish()
-	return o.result(clean)
+	res := o.result(clean)
+	o.decoder = nil // what came now would be written over what the result holds
+	return res
 }
 
 func (o *Observer) result(clean bool) Result {
-	res := Result{Events: o.events, Stream: o.streamed, Parts: o.parts, Fault: o.fault}
+	res := Result{Events: o.events, Stream: o.streamed, Parts: o.parts}
 	if len(o.raw) > 0 {
-		res.RawUsage = bytes.Clone(o.raw)
+		res.RawUsage = o.raw
 	}
 	func() {
 		defer o.recover()
@@ -102,7 +104,7 @@ func (o *Observer) usage() Usage {
 
 // base is what a field is without any event: headers, path, request and constants.
 func (o *Observer) base(f reading) value {
-	o.scope = scope{exchange: &o.exchange}
+	o.scope.leave()
 	return shapeFor(f.field, f.eval(&o.scope))
 }
 
@@ -118,13 +120,12 @@ func (o *Observer) ended(clean bool) bool {
 	if o.err != nil && !errors.Is(o.err, stream.ErrTruncated) {
 		return false
 	}
-	data := view(o.last.data)
-	o.scope = scope{exchange: &o.exchange, name: o.last.name, data: data}
-	if gjson.Valid(data) {
-		o.scope.document.of(data)
-		o.scope.json = &o.scope.document
-	}
-	return o.plan.end.eval(&o.scope).truth()
+	s := &o.scope
+	s.name, s.data = o.last.name, view(o.last.data)
+	s.document.of(s.data)
+	s.json = s.root()
+	defer s.leave()
+	return o.plan.end.eval(s).truth()
 }
 
 // skipped reports whether events were left out of a body that is there to its end. In one that broke off, the last event always is.

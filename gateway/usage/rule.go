@@ -3,8 +3,6 @@ package usage
 import (
 	"slices"
 
-	"github.com/tidwall/gjson"
-
 	"windhover/config"
 	"windhover/gateway/stream"
 )
@@ -32,35 +30,6 @@ type reading struct {
 // counts reports whether the rule can report any number.
 func (r *rule) counts() bool {
 	return slices.ContainsFunc(r.fields, func(f reading) bool { return f.field.Number() })
-}
-
-// chosen is what the rule's fields are read from: the event, or the first of the `from` paths that holds an object with
-// something in it, or an array of such. Nothing, which does not exist, if there is none.
-func (r *rule) chosen(event *index) gjson.Result {
-	if len(r.from) == 0 {
-		return gjson.Result{Type: gjson.JSON, Raw: event.json}
-	}
-	for i := range r.from {
-		if x := event.get(&r.from[i]); holdsObject(x) {
-			return x
-		}
-	}
-	return gjson.Result{}
-}
-
-// holdsObject reports whether x is an object that is not empty, or an array with one in it.
-func holdsObject(x gjson.Result) bool {
-	found := false
-	switch {
-	case x.IsObject():
-		x.ForEach(func(_, _ gjson.Result) bool { found = true; return false })
-	case x.IsArray():
-		x.ForEach(func(_, element gjson.Result) bool {
-			found = element.IsObject() && holdsObject(element)
-			return !found
-		})
-	}
-	return found
 }
 
 // merge says how a field's numbers of several events become one.

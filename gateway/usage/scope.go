@@ -3,8 +3,6 @@ package usage
 import (
 	"net/http"
 
-	"github.com/tidwall/gjson"
-
 	"windhover/gateway/stream"
 )
 
@@ -31,19 +29,20 @@ type scope struct {
 	exchange *Exchange
 	name     string // what the framing calls the event
 	data     string // the event's raw text
-	document index  // the event, if it is JSON; empty otherwise
-	chosen   index  // what `from` chose in it
-	json     *index // what paths are relative to: one of the two; nil where there is no event
+	document index  // the event
+	chosen   index  // what `from` chose, where that is no member of the event
+	element  index  // of an array there
+	json     node   // what paths are relative to; nothing where there is no event
 	found    bool   // a path that was asked for was there
 }
 
 // event is the JSON's own type, or what the framing calls the event. The JSON comes first because some providers send
 // no `event:` lines at all, and others lines that say less than the JSON.
-func (s *scope) event() value {
-	if r := s.document.get(&path{text: "type", head: "type"}); r.Type == gjson.String && r.Str != "" {
-		return ofText(r.Str)
-	}
-	if s.name == "" {
+func (s *scope) event(own *path) value {
+	switch v := s.root().scalar(own); {
+	case v.kind == text:
+		return v
+	case s.name == "":
 		return value{}
 	}
 	return ofText(s.name)
@@ -59,19 +58,16 @@ func (s *scope) dataText() value {
 	return ofText(s.data[:min(len(s.data), maxData)])
 }
 
-// at is what stands at the path; nothing, which does not exist, where there is no event.
-func (s *scope) at(p *path) gjson.Result {
-	if s.json == nil {
-		return gjson.Result{}
+// root is the event; nothing where it is no JSON.
+func (s *scope) root() node {
+	if s.document.json == "" {
+		return node{}
 	}
-	return s.json.get(p)
+	return node{in: &s.document}
 }
 
 // scalar is the value at the path; the scope remembers that it was there.
 func (s *scope) scalar(p *path) value {
-	if s.json == nil {
-		return value{}
-	}
 	v := s.json.scalar(p)
 	s.found = s.found || v.there()
 	return v
@@ -79,24 +75,52 @@ func (s *scope) scalar(p *path) value {
 
 // sum adds up the numbers at the path, also those of an array and of arrays in it; nothing if there is none.
 func (s *scope) sum(p *path) value {
-	v := sumOf(s.at(p), maxDepth)
+	if s.json.lacks(p) {
+		return value{}
+	}
+	v := sumOf(s.json.get(p), maxDepth)
 	s.found = s.found || v.there()
 	return v
 }
 
-// enter lets paths be relative to a piece of the event.
-func (s *scope) enter(json string) {
-	if json == s.document.json {
-		s.json = &s.document
-		return
+// choose is the first of the paths that leads to an object with something in it, or to an array of such; the event itself
+// if there is no path. Nothing if all lead nowhere.
+func (s *scope) choose(from []path) node {
+	root := s.root()
+	if len(from) == 0 {
+		return root
 	}
-	s.chosen.of(json)
-	s.json = &s.chosen
+	for i := range from {
+		if n := s.node(root, &from[i]); n.holdsObject() {
+			return n
+		}
+	}
+	return node{}
+}
+
+// node is what stands at a path from the root.
+func (s *scope) node(root node, p *path) node {
+	if p.rest == "" && !s.document.partial {
+		return root.follow(p.keys)
+	}
+	if !s.chosen.of(root.get(p).Raw) {
+		return node{}
+	}
+	return node{in: &s.chosen}
+}
+
+// enter lets paths be relative to an element.
+func (s *scope) enter(element string) {
+	s.json = node{}
+	if s.element.of(element) {
+		s.json = node{in: &s.element}
+	}
 }
 
 // leave forgets the event: its bytes are only lent.
 func (s *scope) leave() {
-	s.name, s.data, s.json = "", "", nil
+	s.name, s.data, s.json = "", "", node{}
 	s.document.clear()
 	s.chosen.clear()
+	s.element.clear()
 }

@@ -3,6 +3,7 @@ package usage
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -142,5 +143,39 @@ func TestPlansAreRememberedUpToABound(t *testing.T) {
 	}
 	if got := len(rules.plans); got != maxPlans {
 		t.Errorf("plans = %d, want %d", got, maxPlans)
+	}
+}
+
+func TestTargetsAreRememberedUpToABound(t *testing.T) {
+	t.Parallel()
+	rules := compileYAML(t, `usage: {a: [{when: path endsWith "1", consumes: false}]}`)
+	for range 2 {
+		for n := range 3 * maxTargets {
+			x := Exchange{Path: "/" + strconv.Itoa(n)}
+			if got, want := rules.Observe(x) != nil, n%10 == 1; got != want {
+				t.Fatalf("a rule applies to %s: %v, want %v", x.Path, got, want)
+			}
+			if got := len(rules.targets); got > maxTargets {
+				t.Fatalf("targets = %d, want at most %d", got, maxTargets)
+			}
+		}
+	}
+	rules.Observe(Exchange{Path: strings.Repeat("/", maxTargetPath+1)})
+	for target := range rules.targets {
+		if len(target.path) > maxTargetPath {
+			t.Errorf("a path of %d bytes is remembered, want at most %d", len(target.path), maxTargetPath)
+		}
+	}
+}
+
+func TestAWhenThatAsksForMoreThanTheTargetIsAskedEachTime(t *testing.T) {
+	t.Parallel()
+	rules := compileYAML(t, `usage: {a: [{when: header("X-Kind") == "good", fields: {input_tokens: first("i")}}]}`)
+	for _, kind := range []string{"good", "bad", "good"} {
+		x := answer("application/json")
+		x.Header.Set("X-Kind", kind)
+		if got, want := rules.Observe(x) != nil, kind == "good"; got != want {
+			t.Errorf("a rule applies to %s = %v, want %v", kind, got, want)
+		}
 	}
 }

@@ -33,7 +33,7 @@ func (o *Observer) openSocket(limit int) {
 	options.Options = stream.Options{Limit: maxFirstMessage, Head: true}
 	s.client = stream.NewWebSocket(s.keep, options)
 	o.exchange.Request = s.request
-	o.socket, o.decoder, o.body, o.streamed = s, s.server, s.server.Write, true
+	o.socket, o.decoder, o.streamed = s, s.server, true
 }
 
 // WriteRequest takes the next bytes that the client sends in a WebSocket session that is read from its frames. Of them only the first

@@ -61,14 +61,14 @@ func (o Origin) String() string {
 // Trace begins to read an answer as Observe does. It finds out nothing where no rule applies.
 func (r *Rules) Trace(x Exchange) *Tracer {
 	t := &Tracer{origins: map[Field]Origin{}, used: map[string]bool{}}
-	plan := r.plan(r.match(&x))
+	o := newObserver(x)
+	plan := r.plan(&o.scope)
 	if plan == nil {
 		return t
 	}
 	t.slots = make([]int64, plan.slots)
-	t.Observer = prepare(plan, x)
-	t.trace = t
-	t.open(stream.DefaultLimit)
+	t.Observer, o.trace = o, t
+	o.begin(plan, stream.DefaultLimit)
 	return t
 }
 
