@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -88,6 +89,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	defer background.Wait()
 	meanwhile, end := context.WithCancel(context.WithoutCancel(ctx)) // reloads and operators are served while it drains, too
 	defer end()
+	background.Go(debug.FreeOSMemory) // what compiling the file has left behind is more than what serving needs
 	background.Go(func() { watchProviders(meanwhile, g, loaded, logger) })
 	background.Go(func() { reloadOnHangup(meanwhile, signals.hangup, g, records) })
 	if certificate != nil {
