@@ -111,7 +111,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t, ok = t.under(g.options.Prefix)
 	}
 	if !ok || r.Method == http.MethodConnect {
-		badRequest("bad_target", "this is a gateway, not a forward proxy: ask for /PROVIDER/…").write(w)
+		g.reject(w, r, t)
 		return
 	}
 	if name, rest := t.first(); ownPage(name, rest) {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"windhover/config"
+	"windhover/gateway/usage"
 )
 
 // askPage is one request to a handler, without a network.
@@ -185,6 +186,26 @@ func TestErrorsOfTheGatewayHaveOneShape(t *testing.T) {
 		}
 		if res.value("x-windhover-error") != body.Error.Code || len(res.value("x-windhover-request-id")) != 36 || res.value("content-type") != "application/json" {
 			t.Errorf("%s: header %q", request, res.fields)
+		}
+	}
+}
+
+func TestRequestForNoAddressOfTheGatewaysHasARecord(t *testing.T) {
+	t.Parallel()
+	for request, wantPath := range map[string]string{
+		"CONNECT example.com:443": "",
+		"CONNECT /ai/up/v1":       "/up/v1",
+		"GET http://example.com":  "",
+		"GET /elsewhere/v1?a=b":   "/elsewhere/v1",
+	} {
+		g := startWith(t, leadingTo("192.0.2.1"), Options{Prefix: "/ai"})
+		res := g.ask(t, request+" HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
+		rec := g.one(t)
+		if rec.Attempt != 0 || rec.End != usage.EndRejected || rec.Error != "bad_target" || rec.Status != 400 || rec.Path != wantPath {
+			t.Errorf("%s: record = %+v, want one that is rejected with bad_target and path %q", request, rec, wantPath)
+		}
+		if got := res.value("x-windhover-request-id"); res.status() != "400" || got != rec.RequestID {
+			t.Errorf("%s: %s, request id %q, want that of the record: %q", request, res.line, got, rec.RequestID)
 		}
 	}
 }

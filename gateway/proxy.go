@@ -49,6 +49,13 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 	x.copy(res)
 }
 
+// reject answers a request that asks for no address of the gateway's. It has a record like any other that is refused.
+func (g *Gateway) reject(w http.ResponseWriter, r *http.Request, t target) {
+	x := g.begin(w, r, t)
+	defer x.finish()
+	x.refuse(usage.EndRejected, badRequest("bad_target", "this is a gateway, not a forward proxy: ask for /PROVIDER/…"))
+}
+
 // admit finds the provider and its route, and decodes the path variables.
 func (x *exchange) admit(t target) (refused *failure) {
 	name, rest := t.first()
