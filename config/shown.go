@@ -26,7 +26,7 @@ func shownValue(v reflect.Value) any {
 	case Text:
 		return given(x.Value)
 	case Template:
-		return given(x.shown())
+		return given(x.Shown())
 	case PEM:
 		return given(x.Value)
 	case SecretText:
@@ -106,7 +106,7 @@ func shownItems(v reflect.Value) any {
 func shownTemplates(values map[string]Template) any {
 	tree := map[string]any{}
 	for name, t := range values {
-		tree[name] = t.shown()
+		tree[name] = t.Shown()
 		if isCredential(name) && t.holdsMore() {
 			tree[name] = mask
 		}
@@ -117,8 +117,8 @@ func shownTemplates(values map[string]Template) any {
 	return tree
 }
 
-// shown is the template as it stands in the file, less the defaults of its references.
-func (t Template) shown() string {
+// Shown is the template as it stands in the file, less the defaults of its references.
+func (t Template) Shown() string {
 	reference := regexp.MustCompile(`\$?\$\{[A-Za-z_][A-Za-z0-9_]*:-[^}]*\}`)
 	return reference.ReplaceAllStringFunc(t.Value, func(s string) string {
 		name, _, _ := strings.Cut(s, ":-")

@@ -21,7 +21,7 @@ type Explanation struct {
 }
 
 // ExplainedHeaders are the changes to the request's header, in the order in which they are made. Values are shown as
-// they stand in the file, so that no secret is.
+// they stand in the file, without the defaults of references, so that no secret is.
 type ExplainedHeaders struct {
 	Remove  []string          `json:"remove,omitempty"`
 	Default map[string]string `json:"default,omitempty"`

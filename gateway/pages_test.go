@@ -81,6 +81,29 @@ func TestProviderPageShowsEachAddress(t *testing.T) {
 	}
 }
 
+// What a reference yields is the gateway's to fill in, and its default may be an address that nobody else need know.
+func TestProviderPageShowsReferencesWithoutTheirDefaults(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, `version: 1
+providers:
+  openai: {upstream: 'https://${UNSET_HOST:-internal.example}'}
+  up: {path: '/{region:us|eu}/*', upstream: 'https://{region}.${UNSET_ZONE:-internal.example}/{region}'}
+`, Options{})
+	page := askPage(g, "GET", "/").Body.String()
+	for _, want := range []string{
+		"So <code>https://${UNSET_HOST:-***}/v1/chat/completions</code> becomes ",
+		"<td><code>https://${UNSET_HOST:-***}</code></td>",
+		"<td><code>https://<i>{region}</i>.${UNSET_ZONE:-***}/<i>{region}</i></code></td>",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not hold\n%s\n%s", want, page)
+		}
+	}
+	if strings.Contains(page, "internal.example") {
+		t.Errorf("the page shows a default:\n%s", page)
+	}
+}
+
 // The Host of a request is anybody's text.
 func TestProviderPageEscapesTheHost(t *testing.T) {
 	t.Parallel()

@@ -96,13 +96,19 @@ func patternSpans(pattern string) []span {
 	})
 }
 
-// spans cuts a text at its braces.
+// spans cuts a text at its braces. A reference is text like any other: the gateway replaces it, not who reads it.
 func spans(text string, show func(inside string) string) []span {
 	var all []span
+	var plain string
 	for {
 		before, inside, after, found := cutBraces(text)
-		if before != "" {
-			all = append(all, span{Text: before})
+		plain += before
+		if found && strings.HasSuffix(before, "$") {
+			plain, text = plain+"{"+inside+"}", after
+			continue
+		}
+		if plain != "" {
+			all, plain = append(all, span{Text: plain}), ""
 		}
 		if !found {
 			return all

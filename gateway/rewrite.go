@@ -28,7 +28,7 @@ type rewrite struct {
 type setting struct {
 	name  string
 	value template
-	text  string // of the value, as it stands in the file
+	text  string // of the value, as it stands in the file, without the defaults of references
 }
 
 func compileRequestRewrite(c config.RequestRewrite, variables []string) (rewrite, config.Problems) {
@@ -53,7 +53,7 @@ func compileSettings(from map[string]config.Template, variables []string, canoni
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		value, more := compileTemplate(from[name].Parts, variables, true)
 		problems = append(problems, more...)
-		settings = append(settings, setting{canonical(name), value, from[name].Value})
+		settings = append(settings, setting{canonical(name), value, from[name].Shown()})
 	}
 	return settings, problems
 }

@@ -17,7 +17,7 @@ type upstream struct {
 	scheme string
 	host   template // with port
 	path   template // without a trailing slash: what the pattern's * matched follows
-	text   string   // as it stands in the file, for people
+	text   string   // as it stands in the file, for people, without the defaults of references
 }
 
 // What may be part of a host. The gateway's own limits, tighter than RFC 1123: dots come only from the file. Upper case
@@ -56,7 +56,7 @@ func compileUpstream(t config.Template, variables []string) (upstream, config.Pr
 		scheme: scheme,
 		host:   refill(host, holes[:inHost]),
 		path:   refill(path, holes[inHost:]),
-		text:   t.Value,
+		text:   t.Shown(),
 	}, nil
 }
 
