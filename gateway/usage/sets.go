@@ -87,8 +87,11 @@ func (l *loader) rule(r config.Rule) *rule {
 	return compiled
 }
 
-// checkUse finds rules that could never do anything.
+// checkUse finds rules that could never do anything. What is broken has been reported, and what it lacks says nothing.
 func (l *loader) checkUse(r config.Rule) {
+	if r.Broken {
+		return
+	}
 	reads := len(r.Fields) > 0 || !r.With.Empty()
 	if !reads && r.End.Empty() && r.Format.Empty() && r.Consumes == nil {
 		l.problem(config.Problem{Pos: r.Pos, Path: r.YAML, Message: "the rule does nothing; it needs fields, with, end, format or consumes"})

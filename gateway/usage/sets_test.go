@@ -79,6 +79,23 @@ providers.yaml:24:7: usage.unused[0]: the rule does nothing; it needs fields, wi
 	}
 }
 
+// A mistake in a rule is one; that the rule does nothing without what is mistaken would be another, and wrong.
+func TestABrokenRuleIsNotSaidToDoNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "providers.yaml")
+	text := "version: 1\nproviders: {a: {upstream: 'https://a.example', usage: s}}\nusage:\n  s:\n    - feilds: {model: first(\"model\")}\n    - {fields: 5, parts: list}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := config.Load(path, config.Options{})
+	if err == nil {
+		t.Fatal("the load finds no problem")
+	}
+	if _, problems := Compile(file); problems.Err() != nil {
+		t.Errorf("Compile = %v, want no more problems", problems)
+	}
+}
+
 func TestAVariableOfAnyProviderMayBeAskedFor(t *testing.T) {
 	t.Parallel()
 	got := problemsOf(t, `
