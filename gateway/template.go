@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,11 +10,11 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
 
 	"windhover/config"
+	"windhover/gateway/usage"
 )
 
 // template is a compiled config.Template: literal text and holes.
@@ -76,7 +75,7 @@ func compileHole(x config.Text, variables []string, readsRequest bool) (piece, c
 	options := []expr.Option{expr.Env(names), expr.DisableAllBuiltins(), expr.MaxNodes(maxTemplateNodes), expr.Patch(guard), expr.AsKind(reflect.String), expr.WarnOnAny()}
 	program, err := expr.Compile(x.Value, options...)
 	if guard.problem != "" {
-		return piece{}, config.Problems{x.ProblemAt(byteOffset(x.Value, guard.offset), "%s", guard.problem)}
+		return piece{}, config.Problems{usage.ProblemAt(x, guard.offset, guard.problem)}
 	}
 	if err != nil {
 		return piece{}, config.Problems{expressionProblem(x, err)}
@@ -89,36 +88,16 @@ func readsText(string) string { return "" }
 
 // expressionProblem is a compile error of package expr, at its place in the file.
 func expressionProblem(x config.Text, err error) config.Problem {
-	var located *file.Error
-	if !errors.As(err, &located) {
-		return x.Problem("%s", inOurWords(err.Error()))
-	}
-	return x.ProblemAt(byteOffset(x.Value, located.From), "%s", inOurWords(located.Message))
-}
-
-// inOurWords says what package expr says in its own words.
-func inOurWords(message string) string {
-	message = strings.ReplaceAll(strings.TrimSpace(message), "unexpected token EOF", "the expression is not complete")
+	at, message := usage.SyntaxError(err)
 	switch kind, ok := strings.CutPrefix(message, "expected string, but got "); {
 	case ok && strings.HasPrefix(kind, "func("):
-		return `header and query are functions; write header("Name") or query("name")`
+		message = `header and query are functions; write header("Name") or query("name")`
 	case ok && kind == "unknown":
-		return "the expression does not yield text in every case"
+		message = "the expression does not yield text in every case"
 	case ok:
-		return "the expression yields " + kind + ", not text"
+		message = "the expression yields " + kind + ", not text"
 	}
-	return message
-}
-
-// byteOffset is where the n-th character of s begins: package expr counts characters, a problem counts bytes.
-func byteOffset(s string, n int) int {
-	for i := range s {
-		if n == 0 {
-			return i
-		}
-		n--
-	}
-	return len(s)
+	return usage.ProblemAt(x, at, message)
 }
 
 // templateGuard is the allow-list over a hole's syntax tree.

@@ -3,12 +3,10 @@ package usage
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/conf"
-	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
 	"windhover/config"
@@ -39,7 +37,7 @@ type expression struct {
 // mention is a name that is checked where more is known than one expression.
 type mention struct {
 	name   string
-	offset int // where it stands in the expression
+	offset int // where it stands in the expression, in characters
 }
 
 // yield is what is known about a value before it is there.
@@ -66,7 +64,7 @@ func (y yield) String() string {
 
 // fault is what is wrong with an expression, and where in it.
 type fault struct {
-	offset  int
+	offset  int // in characters
 	message string
 }
 
@@ -76,7 +74,7 @@ func (f *fault) Error() string { return f.message }
 func problem(t config.Text, err error) config.Problem {
 	var f *fault
 	if errors.As(err, &f) {
-		return t.ProblemAt(f.offset, "%s", f.message)
+		return ProblemAt(t, f.offset, f.message)
 	}
 	return t.Problem("%v", err)
 }
@@ -94,7 +92,8 @@ func compileExpression(source string, w wants) (*expression, error) {
 	}
 	tree, err := parser.ParseWithConfig(source, &conf.Config{Functions: functionTable()})
 	if err != nil {
-		return nil, syntaxFault(err)
+		offset, message := SyntaxError(err)
+		return nil, &fault{offset, message}
 	}
 	c := &compiler{headerOnly: w.header}
 	root, err := c.compile(tree.Node)
@@ -116,16 +115,6 @@ func suits(n ast.Node, got, want yield) error {
 		return nil // a number can be written out
 	}
 	return at(n, "the expression gives %v; this place needs %v", got, want)
-}
-
-// syntaxFault is expr's parse error in our words.
-func syntaxFault(err error) error {
-	var e *file.Error
-	if !errors.As(err, &e) {
-		return &fault{0, err.Error()}
-	}
-	message := strings.ReplaceAll(e.Message, "unexpected token EOF", "the expression is not complete")
-	return &fault{e.From, message}
 }
 
 // functionTable names our functions, so that expr parses calls of them as ordinary calls: first, sum and count are

@@ -113,7 +113,7 @@ func (l *loader) expression(t config.Text, w wants) *expression {
 	}
 	for _, m := range x.params {
 		if !slices.Contains(l.variables, m.name) {
-			l.problem(t.ProblemAt(m.offset, "no provider's path has a variable %s%s", m.name, didYouMean(m.name, l.variables)))
+			l.problem(ProblemAt(t, m.offset, "no provider's path has a variable "+m.name+didYouMean(m.name, l.variables)))
 		}
 	}
 	return x

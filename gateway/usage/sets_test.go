@@ -63,7 +63,7 @@ usage:
 `)
 	want := strings.TrimPrefix(`
 providers.yaml:6:16: providers.a.usage[1]: unknown rule set opnai; known are s, unused
-providers.yaml:9:29: fields.group.input_tokens: unexpected token String("b")
+providers.yaml:9:29: fields.group.input_tokens: unexpected text "b"; an operator or a comma is missing before it
 providers.yaml:12:13: usage.s[0].when: unknown name sttus; did you mean status?
 providers.yaml:13:13: usage.s[0].with: unknown group of fields grup; did you mean group?
 providers.yaml:15:22: usage.s[0].fields.inputtokens: unknown field inputtokens; did you mean input_tokens?
