@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +27,13 @@ func (g *Gateway) Paths() []string {
 
 // Reload loads and compiles the file again, and swaps it in whole, or not at all: on any error the last good one stays.
 // The error is config.Problems, or that of reading the file. An exchange that is open keeps the snapshot it began with.
-func (g *Gateway) Reload() error {
+// That nothing has changed is logged: whoever asks for a reload looks for what came of it.
+func (g *Gateway) Reload() error { return g.reload(slog.LevelInfo) }
+
+// Refresh is Reload on a watcher's hint: it may be wrong, and that nothing has changed is then no news.
+func (g *Gateway) Refresh() error { return g.reload(slog.LevelDebug) }
+
+func (g *Gateway) reload(unchanged slog.Level) error {
 	if g.options.Load == nil {
 		return errors.New("reload: this gateway was given no file to load again")
 	}
@@ -35,7 +43,7 @@ func (g *Gateway) Reload() error {
 	if err != nil {
 		g.keep(err)
 	} else {
-		g.swap(s)
+		g.swap(s, unchanged)
 	}
 	g.options.Reloaded(g.Revision(), err)
 	return err
@@ -61,8 +69,8 @@ func (g *Gateway) load() (*Snapshot, error) {
 	return nil, problems.Err()
 }
 
-// swap puts a snapshot in the place of the one in use, unless both say the same.
-func (g *Gateway) swap(s *Snapshot) {
+// swap puts a snapshot in the place of the one in use, unless both say the same, which is logged at the level unchanged.
+func (g *Gateway) swap(s *Snapshot, unchanged slog.Level) {
 	before := g.snapshot.Load()
 	changes := changesBetween(before.file, s.file)
 	mended := g.mend()
@@ -73,7 +81,7 @@ func (g *Gateway) swap(s *Snapshot) {
 	case mended:
 		g.log.Info("the problems of the last reload are mended, and nothing else has changed", "revision", s.Revision)
 	default:
-		g.log.Debug("reload changes nothing", "revision", s.Revision)
+		g.log.Log(context.Background(), unchanged, "reload: nothing has changed", "revision", s.Revision)
 	}
 }
 

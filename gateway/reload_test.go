@@ -91,14 +91,16 @@ func TestReloadOfTheSameContentDoesNothing(t *testing.T) {
 	t.Parallel()
 	r := startReloading(t, oneProvider)
 	before := r.snapshot.Load()
-	if err := r.Reload(); err != nil {
-		t.Fatal(err)
-	}
-	if r.snapshot.Load() != before {
-		t.Error("the snapshot was replaced, want the one in use kept")
-	}
-	if got, want := r.logged(), "level=DEBUG msg=\"reload changes nothing\" revision="+r.Revision()+"\n"; got != want {
-		t.Errorf("log = %s, want %s", got, want)
+	for level, reload := range map[string]func() error{"INFO": r.Reload, "DEBUG": r.Refresh} {
+		if err := reload(); err != nil {
+			t.Fatal(err)
+		}
+		if r.snapshot.Load() != before {
+			t.Error("the snapshot was replaced, want the one in use kept")
+		}
+		if got, want := r.logged(), "level="+level+" msg=\"reload: nothing has changed\" revision="+r.Revision()+"\n"; got != want {
+			t.Errorf("log = %s, want %s", got, want)
+		}
 	}
 }
 

@@ -199,5 +199,5 @@ func TestServeDoesNotReloadWhatWasOnlyTouched(t *testing.T) {
 	response, err := http.Post("http://"+g.admin+"/-/reload", "", nil)
 	mustDo(t, err)
 	response.Body.Close()
-	g.logged(t, `level=DEBUG msg="reload (changes nothing)"`)
+	g.logged(t, `level=INFO msg="reload: (nothing has changed)"`)
 }

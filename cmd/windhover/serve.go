@@ -150,11 +150,11 @@ func (p program) newGateway(path string, s config.Settings, o gateway.Options) (
 	return gateway.New(file, o)
 }
 
-// watchProviders reloads when a file changed. Reload says itself what came of it.
+// watchProviders reloads when a file changed. Refresh says itself what came of it.
 func watchProviders(ctx context.Context, g *gateway.Gateway, loaded string, logger *slog.Logger) {
 	w := config.Watcher{
 		Paths:   g.Paths,
-		Changed: func() { _ = g.Reload() },
+		Changed: func() { _ = g.Refresh() },
 		Loaded:  loaded,
 		Logger:  logger,
 	}
