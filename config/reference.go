@@ -38,14 +38,14 @@ func (r *references) resolve(reference, namedIn string) (Secret, error) {
 		return Secret{}, fmt.Errorf("%s is no reference; write ${NAME}, ${NAME:-default} or ${file:PATH}, or $${ for a literal ${", quoted("${"+reference+"}"))
 	}
 	if r.noSecrets {
-		return Secret{value: fallback, missing: !hasFallback}, nil
+		return Secret{value: fallback, missing: !hasFallback, written: hasFallback}, nil
 	}
 	value, set := r.lookupEnv(name)
 	switch {
 	case value != "":
 		return NewSecret(value), nil
 	case hasFallback:
-		return NewSecret(fallback), nil
+		return Secret{value: fallback, written: true}, nil
 	case set:
 		return Secret{}, fmt.Errorf("the environment variable %s is empty; set it, or write ${%s:-} if it may be empty", name, name)
 	}

@@ -10,6 +10,7 @@ import (
 type Secret struct {
 	value   string
 	missing bool
+	written bool // it is the default of a reference
 }
 
 const mask = "***"
@@ -23,6 +24,9 @@ func (s Secret) Reveal() string { return s.value }
 // Missing reports whether the value is not known because the file was loaded without its secrets (Options.NoSecrets).
 // Reveal is empty then, and nothing can be concluded from that.
 func (s Secret) Missing() bool { return s.missing }
+
+// Written reports whether the value is a default that stands in the file itself, because the environment gives none.
+func (s Secret) Written() bool { return s.written }
 
 func (s Secret) String() string               { return mask }
 func (s Secret) GoString() string             { return mask }
