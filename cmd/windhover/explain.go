@@ -2,6 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +22,8 @@ func (p program) explainCommand() *cobra.Command {
 			"With --response it shows event by event which rule read which field from a recorded answer. FILE is the folder of a\n" +
 			"case, or a raw message as curl -i shows it with its request beside it in request.http. No text of the answer is shown.",
 		Example: "  windhover explain POST /openai/v1/chat/completions\n  windhover explain --response testdata/replay/anthropic/stream-two-deltas",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if o.response != "" {
-				return nil
-			}
-			return cobra.ExactArgs(2)(cmd, args)
+		Args: func(_ *cobra.Command, args []string) error {
+			return checkExplain(o, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings, err := p.settings(cmd)
@@ -41,6 +42,26 @@ func (p program) explainCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.provider, "provider", "", "`NAME` of the provider whose answer it is, in place of the name of the folder above")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print how answers are read as JSON")
 	return cmd
+}
+
+// checkExplain refuses arguments that ask for nothing, or for both a request and answers.
+func checkExplain(o readingOptions, args []string) error {
+	switch {
+	case o.response != "" && isRequest(args):
+		return fmt.Errorf("%s %s is a request, and --response names an answer; explain one of them", args[0], args[1])
+	case o.response == "" && len(args) != 2:
+		return errors.New("explain needs METHOD and PATH, as in windhover explain POST /openai/v1/chat/completions")
+	}
+	return nil
+}
+
+// isRequest reports whether the arguments are METHOD and PATH, and no names of files.
+func isRequest(args []string) bool {
+	if len(args) != 2 || !strings.HasPrefix(args[1], "/") || strings.Trim(args[0], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return false
+	}
+	_, err := os.Stat(args[0])
+	return err != nil
 }
 
 func (p program) explain(providers, method, target string) error {

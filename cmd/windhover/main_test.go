@@ -49,7 +49,9 @@ func TestMistakesInTheCallExitWithTwo(t *testing.T) {
 		{[]string{"--lisen", ":1"}, "windhover: unknown flag: --lisen\n"},
 		{[]string{"serve", "now"}, "windhover: unknown command \"now\" for \"windhover serve\"\n"},
 		{[]string{"test"}, "windhover: requires at least 1 arg(s), only received 0\n"},
-		{[]string{"explain", "POST"}, "windhover: accepts 2 arg(s), received 1\n"},
+		{[]string{"explain", "POST"}, "windhover: explain needs METHOD and PATH, as in windhover explain POST /openai/v1/chat/completions\n"},
+		{[]string{"explain", "/openai/v1/models"}, "windhover: explain needs METHOD and PATH, as in windhover explain POST /openai/v1/chat/completions\n"},
+		{[]string{"explain", "POST", "/openai/v1", "--response", "case"}, "windhover: POST /openai/v1 is a request, and --response names an answer; explain one of them\n"},
 		{[]string{"serve", "--listen", "5501"}, "--listen: 5501 is no address; write HOST:PORT, :PORT for every interface, or unix:/PATH\n"},
 		{[]string{"--admin", ":5502"}, "windhover: the admin address :5502 can be reached from elsewhere; set --admin-token, listen on 127.0.0.1, or give --admin-open if everybody there may\n"},
 	} {
