@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"windhover"
@@ -54,6 +57,15 @@ func compile(path string, o config.Options, meant gateway.CompileOptions) (*conf
 	}
 	snapshot, meaning := gateway.Compile(file, meant)
 	return file, snapshot, joinProblems(err, meaning)
+}
+
+// checkProvider is an error if the file has no provider of that name, in whatever case.
+func checkProvider(file *config.File, name string) error {
+	known := slices.Sorted(maps.Keys(file.Providers))
+	if slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+		return nil
+	}
+	return fmt.Errorf("the providers file has no provider %s%s", name, didYouMean(name, known))
 }
 
 // servingNobody is how a file is compiled by commands that send nothing: no client is let in that should not be.

@@ -38,9 +38,14 @@ type reading struct {
 
 // explainResponses prints how each of the answers is read.
 func (p program) explainResponses(providers string, o readingOptions, names []string) error {
-	_, snapshot, err := compile(p.providersPath(providers), p.loadOptions(), servingNobody())
+	file, snapshot, err := compile(p.providersPath(providers), p.loadOptions(), servingNobody())
 	if err != nil {
 		return err
+	}
+	if o.provider != "" {
+		if err := checkProvider(file, o.provider); err != nil {
+			return err
+		}
 	}
 	for i, name := range names {
 		r, err := readResponse(snapshot, o, name)

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -55,8 +53,8 @@ func (p program) record(ctx context.Context, s config.Settings, o recordOptions)
 	if err != nil {
 		return err
 	}
-	if snapshot.Rules(o.provider) == nil {
-		return fmt.Errorf("the providers file has no provider %s%s", o.provider, didYouMean(o.provider, slices.Collect(maps.Keys(file.Providers))))
+	if err := checkProvider(file, o.provider); err != nil {
+		return err
 	}
 	if !isLocal(o.listen) {
 		return usageError{fmt.Errorf("--listen %s: others could reach this address, and be recorded; listen on 127.0.0.1", o.listen)}

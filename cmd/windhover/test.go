@@ -55,9 +55,14 @@ type testOptions struct {
 
 // test replays the cases of all folders, each once.
 func (p program) test(o testOptions, dirs []string) error {
-	_, snapshot, err := compile(p.providersPath(o.providers), p.loadOptions(), servingNobody())
+	file, snapshot, err := compile(p.providersPath(o.providers), p.loadOptions(), servingNobody())
 	if err != nil {
 		return err
+	}
+	if o.provider != "" {
+		if err := checkProvider(file, o.provider); err != nil {
+			return err
+		}
 	}
 	cases, err := findAllCases(dirs)
 	if err != nil {

@@ -210,6 +210,20 @@ func TestTestFailsACaseOfAnUnknownProvider(t *testing.T) {
 	}
 }
 
+func TestAnUnknownProviderIsOneError(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "providers.yaml"), oneProvider)
+	writeCase(t, dir, "one", acmeRequest, acmeAnswer, "{}")
+	writeCase(t, dir, "two", acmeRequest, acmeAnswer, "{}")
+	want := outcome{exitFailed, "", "windhover: the providers file has no provider opnai; did you mean openai?\n"}
+	for _, args := range [][]string{{"test", dir}, {"explain", "--response", filepath.Join(dir, "acme", "one")}, {"record", dir}} {
+		if got := runIn(t, dir, nil, append(args, "--provider", "opnai")...); got != want {
+			t.Errorf("%s --provider opnai = %+v, want %+v", args[0], got, want)
+		}
+	}
+}
+
 func TestTestWithoutCasesIsAnError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
