@@ -110,6 +110,7 @@ func (x *exchange) endAttempt(res *http.Response) {
 	x.note(&ended)
 	x.gateway.options.Sink(&ended)
 	x.record.ID, x.record.Attempt, x.record.StreamUsage = newID(), x.record.Attempt+1, ""
+	x.record.Time, x.record.FirstByte = time.Now(), 0
 	x.tries = 0
 }
 

@@ -156,6 +156,9 @@ func TestUpstreamThatDeclinesTheOptionGetsTheClientsOwnRequest(t *testing.T) {
 	if second.Attempt != 2 || !second.Final || second.Status != 200 || second.StreamUsage != "" {
 		t.Errorf("second attempt = %+v", second)
 	}
+	if ended := first.Time.Add(first.Duration); second.Time.Before(ended) {
+		t.Errorf("second attempt's time = %v, want none before the first one's end, %v", second.Time, ended)
+	}
 	if first.RequestID != second.RequestID || first.ID == second.ID {
 		t.Errorf("request ids %s, %s, ids %s, %s: want one exchange of two records", first.RequestID, second.RequestID, first.ID, second.ID)
 	}

@@ -32,9 +32,9 @@ func New(registerer prometheus.Registerer) *Metrics {
 			Help: "Requests by how they ended, refused ones included.",
 		}, []string{"provider", "status_class", "end"}),
 		durations: prometheus.NewHistogramVec(histogram("windhover_request_duration_seconds",
-			"Time from a request's arrival to the end of its answer."), []string{"provider"}),
+			"Time from the beginning of the attempt whose answer the client gets to the end of that answer."), []string{"provider"}),
 		firstBytes: prometheus.NewHistogramVec(histogram("windhover_first_byte_seconds",
-			"Time from a request's arrival to the header of the provider's answer."), []string{"provider"}),
+			"Time from the beginning of an attempt, which for the first is the request's arrival, to the header of the provider's answer."), []string{"provider"}),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "windhover_tokens_total",
 			Help: "Tokens as providers reported them. The kinds input and output hold all; every other kind is a part of one of them.",

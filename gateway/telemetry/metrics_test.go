@@ -92,10 +92,10 @@ windhover_config_last_reload_successful 0
 # TYPE windhover_config_reloads_total counter
 windhover_config_reloads_total{result="failure"} 0
 windhover_config_reloads_total{result="success"} 0
-# HELP windhover_first_byte_seconds Time from a request's arrival to the header of the provider's answer.
+# HELP windhover_first_byte_seconds Time from the beginning of an attempt, which for the first is the request's arrival, to the header of the provider's answer.
 # TYPE windhover_first_byte_seconds histogram
 windhover_first_byte_seconds_count{provider="openai"} 3
-# HELP windhover_request_duration_seconds Time from a request's arrival to the end of its answer.
+# HELP windhover_request_duration_seconds Time from the beginning of the attempt whose answer the client gets to the end of that answer.
 # TYPE windhover_request_duration_seconds histogram
 windhover_request_duration_seconds_count{provider="openai"} 3
 # HELP windhover_requests_total Requests by how they ended, refused ones included.

@@ -51,7 +51,7 @@ type Record struct {
 	Attempt      int       // from 1; 0 for a request refused before any
 	Final        bool      // the client got this attempt's answer
 	Checkpoint   bool      // the attempt goes on: this is its account so far, without an End, and a later record with the same ID replaces it
-	Time         time.Time // when the request arrived
+	Time         time.Time // when the attempt began: the first one, when the request arrived
 	Client       string    // IP address, without port; empty: it came through a unix socket
 	Provider     string
 	Method       string
