@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -19,7 +21,12 @@ func (p program) completionCommand() *cobra.Command {
 			"  windhover completion zsh > \"${fpath[1]}/_windhover\"\n" +
 			"  windhover completion fish > ~/.config/fish/completions/windhover.fish\n" +
 			"  windhover completion powershell > windhover.ps1",
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(cmd.ValidArgs, args[0]) {
+				return errors.New("completion needs one shell: " + strings.Join(cmd.ValidArgs, ", "))
+			}
+			return nil
+		},
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch root := cmd.Root(); args[0] {

@@ -20,9 +20,6 @@ func TestCompletionPrintsAScriptForEachShell(t *testing.T) {
 			t.Errorf("completion %s = %d, %q, want a script that holds %q", shell, got.code, got.stderr, want)
 		}
 	}
-	if got := run(t, "completion", "tcsh"); got.code != exitUsage {
-		t.Errorf("completion tcsh = %+v, want exit code %d", got, exitUsage)
-	}
 }
 
 func TestCompletionIsListed(t *testing.T) {

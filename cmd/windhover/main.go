@@ -99,12 +99,24 @@ func (p program) rootCommand() *cobra.Command {
 		p.versionCommand(),
 		p.completionCommand(),
 	)
+	explainHelp(root)
 	for _, command := range append(root.Commands(), root) {
 		if err := completeSettings(command); err != nil {
 			panic(err) // our bug: a flag was given two completions
 		}
 	}
 	return root
+}
+
+// explainHelp makes `windhover help` refuse a command that there is none of, as windhover itself does.
+func explainHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"})
+	help.Example = "  windhover help\n  windhover help check"
+	help.Args = func(_ *cobra.Command, args []string) error {
+		_, _, err := root.Find(args)
+		return err
+	}
 }
 
 // settings reads the settings; a command has flags for those it uses.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -21,7 +22,12 @@ func (p program) recordCommand() *cobra.Command {
 			"Secrets are left out, and every letter and digit of a text becomes an x, so that a case can be shown to others. Look\n" +
 			"at it all the same. Streams are not asked for usage in the client's name, and WebSocket sessions are not recorded.",
 		Example: "  windhover record --provider openai cases\n  windhover record --provider openai --keep-text --listen 127.0.0.1:8080 cases",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("record needs one folder for the cases, as in windhover record --provider openai cases")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings, err := p.settings(cmd)
 			if err != nil {
@@ -32,8 +38,8 @@ func (p program) recordCommand() *cobra.Command {
 		},
 	}
 	config.AddFlags(cmd.Flags(), "config", "providers", "log-level", "log-format", "drain-timeout")
-	cmd.Flags().StringVar(&o.provider, "provider", "", "whose exchanges are written")
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:5501", "where clients find it")
+	cmd.Flags().StringVar(&o.provider, "provider", "", "`NAME` of the provider whose exchanges are written")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:5501", "`ADDR` where clients find it")
 	cmd.Flags().BoolVar(&o.keepText, "keep-text", false, "leave texts as they are; secrets are left out all the same")
 	_ = cmd.MarkFlagRequired("provider")
 	return cmd

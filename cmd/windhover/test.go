@@ -23,7 +23,12 @@ func (p program) testCommand() *cobra.Command {
 			"A case is a folder with request.http and response.http, raw messages as curl -i shows them, and usage.json, the\n" +
 			"expected fields; DIR is a case or a tree of them. A case's provider is the name of the folder above it.",
 		Example: "  windhover test testdata/replay\n  windhover test --providers providers.yaml --provider openai testdata/replay/openai\n  windhover test --coverage testdata/replay",
-		Args:    cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("test needs a folder of cases, as in windhover test testdata/replay")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings, err := p.settings(cmd)
 			if err != nil {
