@@ -105,8 +105,8 @@ type ResponseRewrite struct {
 
 // ResponseHeaders are changes to the answer's header: remove, then set.
 type ResponseHeaders struct {
-	Set    map[string]Template `yaml:"set" form:"header"`         // in place of what the provider sent
-	Remove TextList            `yaml:"remove" form:"header name"` // names; `*` and `!` as for requests
+	Set    map[string]Template `yaml:"set" form:"response header"` // in place of what the provider sent
+	Remove TextList            `yaml:"remove" form:"header name"`  // names; `*` and `!` as for requests
 }
 
 // Timeouts bound the phases of an exchange. None is shorter by default than the official SDKs' own. 0s turns one off.

@@ -63,9 +63,9 @@ func (d *decoder) templates(n *node, f field) map[string]Template {
 	seen := map[string]entry{}
 	for _, e := range n.entries {
 		name := e.key
-		if f.form == "header" {
+		if f.form == "header" || f.form == "response header" {
 			name = textproto.CanonicalMIMEHeaderKey(e.key)
-			if !d.isSettable(n, e) {
+			if !d.isSettable(n, e, f) {
 				continue
 			}
 			if first, ok := seen[name]; ok {
@@ -82,12 +82,26 @@ func (d *decoder) templates(n *node, f field) map[string]Template {
 }
 
 // isSettable reports whether a header may be set by the file.
-func (d *decoder) isSettable(n *node, e entry) bool {
-	if fault := headerFault(e.key); fault != "" {
+func (d *decoder) isSettable(n *node, e entry, f field) bool {
+	fault := headerFault(e.key)
+	if fault == "" && f.form == "response header" && isOwnHeader(e.key) {
+		fault = e.key + " cannot be set in an answer; the gateway itself says there which request it was and what went wrong"
+	}
+	if fault != "" {
 		d.rejectKey(n, e, "%s", fault)
 		return false
 	}
 	return true
+}
+
+// isOwnHeader reports whether the gateway adds the header to answers: one of the file's would not arrive, or be taken for
+// the gateway's.
+func isOwnHeader(name string) bool {
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "X-Windhover-Request-Id", "X-Windhover-Error":
+		return true
+	}
+	return false
 }
 
 // headerFault says why a header cannot be set, or is empty. Those that belong to one connection or frame the body are

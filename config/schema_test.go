@@ -59,7 +59,7 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"access", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "http-version", "kind-consumes", "kind-empty-text",
+		"access", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "header-of-gateway", "http-version", "kind-consumes", "kind-empty-text",
 		"kind-list-of-providers", "kind-mapping-as-text", "kind-nothing", "kind-number-as-text", "kind-rule-without-dash",
 		"kind-text-as-mapping", "kind-truth-as-text", "provider-name", "provider-name-taken", "provider-upstream-and-routes",
 		"provider-without-upstream", "route-without-upstream", "tls-server-name", "unknown-keys", "version-missing", "version-text", "version-unknown",
@@ -170,13 +170,17 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 			property.OneOf[1].Items.Pattern = tokenPattern
 		case "settable header":
 			property.Pattern = tokenPattern
-			property.Not = &jsonschema.Schema{Pattern: unsettablePattern()}
+			property.Not = &jsonschema.Schema{Pattern: anyCase(unsettable())}
 		case "server":
 			property.Pattern = `^[0-9A-Za-z._:-]+$`
 		case "proxy":
 			property.Examples = []any{"off", "http://proxy.internal:3128", "socks5://127.0.0.1:1080"}
 		case "header":
-			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: unsettablePattern()}}
+			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: anyCase(unsettable())}}
+			property.AdditionalProperties.MinLength = nil
+		case "response header":
+			names := append(unsettable(), "X-Windhover-Request-Id", "X-Windhover-Error")
+			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: anyCase(names)}}
 			property.AdditionalProperties.MinLength = nil
 		case "query":
 			property.AdditionalProperties.MinLength = nil
@@ -212,9 +216,13 @@ func orOff(entry *jsonschema.Schema) *jsonschema.Schema {
 // tokenPattern is a token of RFC 9110, 5.6.2.
 const tokenPattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
-// unsettablePattern matches the headers that cannot be set, in any case: JSON Schema knows no flag for that.
-func unsettablePattern() string {
-	names := []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade"}
+// unsettable are the headers that cannot be set.
+func unsettable() []string {
+	return []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Upgrade"}
+}
+
+// anyCase matches each of the names in any case: JSON Schema knows no flag for that.
+func anyCase(names []string) string {
 	var b strings.Builder
 	for _, r := range strings.Join(names, "|") {
 		if upper, lower := strings.ToUpper(string(r)), strings.ToLower(string(r)); upper != lower {
