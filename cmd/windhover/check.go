@@ -40,8 +40,19 @@ func (p program) check(path string, options config.Options, meant gateway.Compil
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "%s: %s, %d providers, revision %s\n", nameOf(path), p.green("ok"), len(file.Providers), file.Revision)
+	if len(file.Providers) == 0 {
+		fmt.Fprintf(p.stderr, "%s: warning: there is no provider; every request would be refused\n", nameOf(path))
+	}
+	fmt.Fprintf(p.stdout, "%s: %s, %s, revision %s\n", nameOf(path), p.green("ok"), plural(len(file.Providers), "provider"), file.Revision)
 	return nil
+}
+
+// plural is a number of things whose plural ends in s, as in 2 providers.
+func plural(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func firstOr(args []string, otherwise string) string {

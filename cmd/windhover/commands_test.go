@@ -23,7 +23,7 @@ func TestCheckSaysWhatItHasRead(t *testing.T) {
 	writeFile(t, file, oneProvider)
 	for _, args := range [][]string{{"check", file}, {"check"}, {"check", "--providers", file}} {
 		got := runIn(t, folder, nil, args...)
-		if got.code != exitOK || !strings.HasPrefix(got.stdout, file+": ok, 1 providers, revision ") || got.stderr != "" {
+		if got.code != exitOK || !strings.HasPrefix(got.stdout, file+": ok, 1 provider, revision ") || got.stderr != "" {
 			t.Errorf("%q: %+v, want ok", args, got)
 		}
 	}
@@ -32,6 +32,16 @@ func TestCheckSaysWhatItHasRead(t *testing.T) {
 		if got.code != exitOK || !strings.HasPrefix(got.stdout, "builtin: ok, 55 providers, revision ") || got.stderr != "" {
 			t.Errorf("%q: %+v, want ok", args, got)
 		}
+	}
+}
+
+func TestCheckWarnsOfAFileWithoutProviders(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "providers.yaml")
+	writeFile(t, file, "version: 1\n")
+	got := run(t, "check", file)
+	if want := file + ": warning: there is no provider; every request would be refused\n"; got.code != exitOK || got.stderr != want || !strings.HasPrefix(got.stdout, file+": ok, 0 providers, ") {
+		t.Errorf("check = %+v, want ok and %q", got, want)
 	}
 }
 
