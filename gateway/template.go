@@ -166,9 +166,14 @@ func (g *templateGuard) call(n *ast.CallNode) {
 }
 
 func (g *templateGuard) allow(n ast.Node, operator string, allowed ...string) {
-	if !slices.Contains(allowed, operator) {
-		g.refuse(n, fmt.Sprintf("operator %s is not allowed in a template", operator))
+	if slices.Contains(allowed, operator) {
+		return
 	}
+	problem := fmt.Sprintf("operator %s is not allowed in a template", operator)
+	if operator == "??" && g.readsRequest {
+		problem += `; what is absent is the empty text: write header("X") == "" ? "none" : header("X")`
+	}
+	g.refuse(n, problem)
 }
 
 // pattern refuses a pattern that is put together while a request runs: it may not be one, and compiling it costs time.
