@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -8,10 +9,12 @@ import (
 	"windhover/config"
 )
 
-// checkCredential keeps a provider's credential from those whom it is not meant for. A provider that sets a header or a
-// query parameter from a reference sends something that its clients need not have: to no host that a client chooses, and
-// for no client whom the file does not name. What is broken has been reported, and what it lacks says nothing.
-func (p *provider) checkCredential(c config.Provider, o CompileOptions) config.Problems {
+// A provider that sets a header or a query parameter from a reference sends something that its clients need not have: a
+// credential. It goes to no host that a client chooses, and is used for no client whom the file does not name.
+
+// checkCredential keeps a provider's credential from hosts that it is not meant for. What is broken has been reported, and
+// what it lacks says nothing.
+func (p *provider) checkCredential(c config.Provider) config.Problems {
 	credential, holds := credentialOf(c.Request)
 	if !holds || c.Broken {
 		return nil
@@ -23,11 +26,48 @@ func (p *provider) checkCredential(c config.Provider, o CompileOptions) config.P
 				c.Name, strings.Join(open, " and "), r.upstream.text, open[0]))
 		}
 	}
-	if !c.Access.Given() && !o.Loopback {
-		problems = append(problems, credential.Problem("%s holds a credential that everybody who reaches the gateway could use; "+
-			"give it access: {tokens: ['${file:PATH}']}, or listen on this machine alone, as with --listen 127.0.0.1:5501", c.Name))
+	return problems
+}
+
+// checkAccess keeps the file's credentials from clients that they are not meant for. One that stands in the defaults is
+// that of many providers, and still one problem.
+func checkAccess(f *config.File) config.Problems {
+	holders := map[config.Text][]string{}
+	for _, name := range slices.Sorted(maps.Keys(f.Providers)) {
+		c := f.Providers[name]
+		if credential, holds := credentialOf(c.Request); holds && !c.Broken && !c.Access.Given() {
+			holders[credential] = append(holders[credential], name)
+		}
+	}
+	var problems config.Problems
+	for credential, names := range holders {
+		problems = append(problems, credential.Problem("%s a credential that everybody who reaches the gateway could use; "+
+			"give %s access: {tokens: ['${file:PATH}']}, or listen on this machine alone, as with --listen 127.0.0.1:5501",
+			hold(names), itOrThem(names)))
 	}
 	return problems
+}
+
+// maxNamed is how many names one message lists.
+const maxNamed = 3
+
+// hold is the beginning of a sentence about what the named hold.
+func hold(names []string) string {
+	last := len(names) - 1
+	switch {
+	case last == 0:
+		return names[0] + " holds"
+	case last < maxNamed:
+		return strings.Join(names[:last], ", ") + " and " + names[last] + " hold"
+	}
+	return fmt.Sprintf("%s and %d more hold", strings.Join(names[:maxNamed], ", "), len(names)-maxNamed)
+}
+
+func itOrThem(names []string) string {
+	if len(names) == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 // credentialOf is the first value of a request's rewrite that holds a reference.

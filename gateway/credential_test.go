@@ -95,6 +95,26 @@ func TestCredentialOfTheDefaultsIsEveryProviders(t *testing.T) {
 	}
 }
 
+func TestCredentialOfManyProvidersIsOneProblem(t *testing.T) {
+	t.Parallel()
+	for providers, want := range map[string]string{
+		"one two":                 "one and two",
+		"one two three":           "one, three and two",
+		"one two three four":      "four, one, three and 1 more",
+		"one two three four five": "five, four, one and 2 more",
+	} {
+		yaml := "version: 1\ndefaults: {request: {headers: {set: {X-Key: '${UNSET:-hunter2}'}}}}\nproviders:\n"
+		for name := range strings.FieldsSeq(providers) {
+			yaml += "  " + name + ": {upstream: 'https://" + name + ".test'}\n"
+		}
+		got := credentialProblems(t, yaml, CompileOptions{})
+		want = "2:45: defaults.request.headers.set.X-Key: " + want + " hold" + strings.Replace(strings.TrimPrefix(needsAccess, " holds"), "give it", "give them", 1)
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("problems of %s = %q, want %q", providers, got, want)
+		}
+	}
+}
+
 // A problem in access is one; that access is missing then would be another, and wrong.
 func TestCredentialRuleWaitsForAReadableProvider(t *testing.T) {
 	t.Parallel()

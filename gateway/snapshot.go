@@ -60,8 +60,11 @@ func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 	for _, name := range s.names {
 		p, more := compileProvider(f.Providers[name], sets)
 		problems = append(problems, more...)
-		problems = append(problems, p.checkCredential(f.Providers[name], o)...)
+		problems = append(problems, p.checkCredential(f.Providers[name])...)
 		s.providers[name] = p
+	}
+	if !o.Loopback {
+		problems = append(problems, checkAccess(f)...)
 	}
 	if err := problems.Err(); err != nil {
 		return nil, err
