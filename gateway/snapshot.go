@@ -122,7 +122,7 @@ func (p *provider) variables() []string {
 func (s *Snapshot) match(name, rest string) (*provider, match, *failure) {
 	p := s.provider(name)
 	if p == nil {
-		return nil, match{}, s.unknown(name)
+		return nil, match{}, s.unknown(name, rest)
 	}
 	var last match
 	for _, r := range p.routes {
@@ -148,7 +148,11 @@ func (s *Snapshot) provider(name string) *provider {
 	return s.providers[strings.ToLower(name)]
 }
 
-func (s *Snapshot) unknown(name string) *failure {
+// unknown says what a path leads to that begins with no provider's name.
+func (s *Snapshot) unknown(name, rest string) *failure {
+	if ownPage(name, "") && (name != "" || rest == "") {
+		return notFound("no_page", fmt.Sprintf("/%s is a page of the gateway's own and leads to no provider", name))
+	}
 	message := fmt.Sprintf("unknown provider %q", name)
 	if near := config.Nearest(strings.ToLower(name), s.names); near != "" {
 		message += fmt.Sprintf("; did you mean %s?", near)

@@ -109,9 +109,15 @@ func TestExplainPrintsWhatWouldBeSent(t *testing.T) {
 
 func TestExplainSaysWhyARequestWouldBeRefused(t *testing.T) {
 	t.Parallel()
-	got := run(t, "explain", "POST", "/opnai/v1/chat/completions")
-	if got.code != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, "did you mean openai?") {
-		t.Errorf("explain = %+v, want the reason", got)
+	for path, want := range map[string]string{
+		"/opnai/v1/chat/completions": "did you mean openai?",
+		"/health":                    "/health is a page of the gateway's own and leads to no provider",
+		"/":                          "/ is a page of the gateway's own and leads to no provider",
+	} {
+		got := run(t, "explain", "POST", path)
+		if got.code != exitFailed || got.stdout != "" || !strings.Contains(got.stderr, want) {
+			t.Errorf("explain of %s = %+v, want %q", path, got, want)
+		}
 	}
 }
 
