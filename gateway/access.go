@@ -58,9 +58,6 @@ func (x *exchange) authorize() *failure {
 	}
 	a := x.provider.access
 	if !a.admits(x.r.Header) {
-		if a.bearer() {
-			x.w.Header().Set("Www-Authenticate", "Bearer")
-		}
 		return a.denied(x.provider.name)
 	}
 	r := new(http.Request)
@@ -72,12 +69,12 @@ func (x *exchange) authorize() *failure {
 }
 
 func (a *access) denied(provider string) *failure {
-	form := a.header + ": …"
+	form, challenge := a.header+": …", ""
 	if a.bearer() {
-		form = a.header + ": Bearer …"
+		form, challenge = a.header+": Bearer …", "Bearer"
 	}
 	return &failure{
-		status: http.StatusUnauthorized, kind: "unauthorized", code: "access_denied",
+		status: http.StatusUnauthorized, kind: "unauthorized", code: "access_denied", scheme: challenge,
 		message: fmt.Sprintf("%s is open to those who send one of its access tokens: %s", provider, form),
 	}
 }

@@ -47,6 +47,26 @@ func TestAccessComesBeforeTheRoutes(t *testing.T) {
 	}
 }
 
+func TestWithoutThePageAProviderWithAccessSeemsUnknown(t *testing.T) {
+	t.Parallel()
+	for _, header := range []string{"", ", header: Authorization"} {
+		g := startWith(t, restricted("192.0.2.1", header), Options{Page: PageOff})
+		var answers []string
+		for _, path := range []string{"/nothing/v1", "/up/v1", "/up", "/up/../v1"} {
+			answer := g.ask(t, "GET "+path+" HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n")
+			answers = append(answers, strings.Join([]string{answer.status(), answer.value("x-windhover-error"), answer.value("www-authenticate"), answer.body}, " "))
+		}
+		for _, answer := range answers {
+			if want := "404 unknown_provider  " + failureBody("not_found", "unknown_provider", "no provider answers at this path"); answer != want {
+				t.Errorf("answer = %s, want %s", answer, want)
+			}
+		}
+		if recs := g.wait(t, 4); recs[0].Error != "unknown_provider" || recs[1].Error != "access_denied" || recs[1].Status != 404 || recs[1].Provider != "up" {
+			t.Errorf("records = %+v, %+v, want the reason and the status that the client got", recs[0], recs[1])
+		}
+	}
+}
+
 func TestAccessTokenGoesNoFurther(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ access, rewrite, sent, want string }{

@@ -14,6 +14,7 @@ type failure struct {
 	kind      string   // the JSON's type, without gateway_
 	code      string   // the JSON's code and the value of X-Windhover-Error
 	message   string   // one sentence for a person: what, why, remedy
+	scheme    string   // that WWW-Authenticate asks for; empty: none
 	providers []string // the known ones, where the client named none of them
 }
 
@@ -43,6 +44,9 @@ func (f *failure) write(w http.ResponseWriter) {
 		h.Set(headerRequestID, newID()) // of no exchange, but a client can still quote it
 	}
 	h.Set(headerError, f.code)
+	if f.scheme != "" {
+		h.Set("Www-Authenticate", f.scheme)
+	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(f.status)

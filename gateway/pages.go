@@ -54,12 +54,13 @@ func noPage(w http.ResponseWriter, _ *http.Request) {
 	notFound("no_page", "there is no such page").write(w)
 }
 
-// discreet is a failure that tells nothing about the file's providers where the operator wants nothing told.
+// discreet is a failure that tells nothing about the file's providers where the operator wants nothing told. Whoever has
+// no token of a provider cannot tell it from one that does not exist.
 func (g *Gateway) discreet(f *failure) *failure {
-	if g.options.Page != PageOff || f.status != http.StatusNotFound {
+	if g.options.Page != PageOff || (f.status != http.StatusNotFound && f.status != http.StatusUnauthorized) {
 		return f
 	}
-	return notFound(f.code, "no provider answers at this path")
+	return notFound("unknown_provider", "no provider answers at this path")
 }
 
 // underPrefix makes chi see the path below the mount prefix.

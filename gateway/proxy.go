@@ -25,6 +25,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 	}
 	if refused != nil {
 		x.refuse(usage.EndRejected, g.discreet(refused))
+		x.record.Error = refused.code // the operator may know what the client is not told
 		return
 	}
 	out, refused := x.request(t)
