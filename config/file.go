@@ -48,7 +48,8 @@ type Provider struct {
 
 	// Path is a chi pattern for what follows the provider's name; its variables can be used in Upstream. Default: `/*`.
 	Path Text `yaml:"path"`
-	// Upstream is the base URL, a template: what `*` of Path matched is appended to it.
+	// Upstream is the base URL, a template: what `*` of Path matched is appended to it. `{{` is a literal `{`; a `}` outside
+	// a hole stands for itself.
 	Upstream Template `yaml:"upstream"`
 	// Routes are several paths, tried in order. Path and Upstream are the short form of one.
 	Routes []Route `yaml:"routes"`
