@@ -89,7 +89,7 @@ func newID() string {
 // finish closes the account, exactly once. It runs on every way out, panics included.
 func (x *exchange) finish() {
 	defer x.gateway.open.remove(x)
-	p := recover()
+	p, sent := recover(), x.sent
 	if p != nil && p != http.ErrAbortHandler {
 		x.gateway.log.Error("panic while serving a request", "panic", fmt.Sprint(p), "request_id", x.record.RequestID, "stack", string(debug.Stack()))
 		x.bug()
@@ -97,7 +97,7 @@ func (x *exchange) finish() {
 	x.cancel(nil)
 	x.release(p == nil)
 	x.account()
-	if p != nil && x.sent {
+	if p != nil && sent {
 		panic(http.ErrAbortHandler)
 	}
 }

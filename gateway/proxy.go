@@ -279,6 +279,9 @@ func (x *exchange) endOfBody(err error) usage.End {
 	}
 	if err == io.EOF {
 		x.left, _ = x.interrupted()
+		if x.left != "" && x.left != usage.EndClientClosed {
+			return x.left // the upstream may have ended it because we hung up
+		}
 		return usage.EndComplete
 	}
 	return x.readFailure()
