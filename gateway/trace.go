@@ -12,12 +12,15 @@ import (
 
 // trace follows what net/http does with the request: which connection it takes, and 1xx answers.
 func (x *exchange) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:         func(string) { x.conn = nil },
-		GotConn:         x.gotConn,
-		Wait100Continue: func() { x.expecting = time.Now() },
-		Got1xxResponse:  x.got1xx,
+	t := &httptrace.ClientTrace{
+		GetConn:        func(string) { x.conn = nil },
+		GotConn:        x.gotConn,
+		Got1xxResponse: x.got1xx,
 	}
+	if x.r.Header["Expect"] != nil {
+		t.Wait100Continue = func() { x.expecting = time.Now() }
+	}
+	return t
 }
 
 func (x *exchange) gotConn(info httptrace.GotConnInfo) {
