@@ -100,6 +100,8 @@ func (s *session) close(end usage.End, clientLeft bool) usage.End {
 	switch o := s.x.observer; {
 	case end == usage.EndUpstreamTruncated && o.Closed():
 		return usage.EndComplete
+	case end == usage.EndClientClosed && o.ClosedForError():
+		return usage.EndUpstreamTruncated // the client has only answered
 	case end == usage.EndComplete && clientLeft && o.Inside():
 		return usage.EndClientClosed // it did not wait for the message
 	}

@@ -200,10 +200,10 @@ func stopReading(t *testing.T, g *started, version string) {
 func TestClientThatStopsReadingIsLetGo(t *testing.T) {
 	t.Parallel()
 	limits := map[string]usage.End{
-		"write: 200ms":             usage.EndTimeoutWrite,
-		"write: 200ms, idle: 50ms": usage.EndTimeoutWrite, // the upstream is not idle: nobody reads from it
-		"total: 1s, write: 1h":     usage.EndTimeoutTotal, // long enough for the answer to begin on a busy machine
-		"total: 1s, write: 0s":     usage.EndTimeoutTotal,
+		"write: 200ms":           usage.EndTimeoutWrite,
+		"write: 1s, idle: 500ms": usage.EndTimeoutWrite, // the upstream is not idle: nobody reads from it
+		"total: 1s, write: 1h":   usage.EndTimeoutTotal, // long enough for the answer to begin on a busy machine
+		"total: 1s, write: 0s":   usage.EndTimeoutTotal,
 	}
 	for limit, end := range limits {
 		for _, version := range versions {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,14 @@ func (x *exchange) tunnel(res *http.Response) {
 		x.record.End = usage.EndClientClosed
 		return
 	}
-	x.record.End = x.join(conn, client.Reader, upstream)
+	x.record.End = x.join(conn, taken(conn, client.Reader), upstream)
+}
+
+// taken reads what came in one packet with the request, and then the connection itself: read through buffered, net/http
+// would cancel the request's context when the client closes, as if it had broken off.
+func taken(conn net.Conn, buffered *bufio.Reader) io.Reader {
+	first, _ := buffered.Peek(buffered.Buffered())
+	return io.MultiReader(bytes.NewReader(first), conn)
 }
 
 // writeSwitch writes the 101 answer. net/http does not write it on a connection that was taken over.
@@ -62,8 +70,8 @@ func (x *exchange) writeSwitch(w *bufio.Writer, res *http.Response) error {
 	return w.Flush()
 }
 
-// join copies both ways until one side is done, and says which. client may hold bytes that came in one packet with the request.
-func (x *exchange) join(conn net.Conn, client *bufio.Reader, upstream io.ReadWriteCloser) (end usage.End) {
+// join copies both ways until one side is done, and says which.
+func (x *exchange) join(conn net.Conn, client io.Reader, upstream io.ReadWriteCloser) (end usage.End) {
 	var first sync.Once
 	done := func(by usage.End) {
 		first.Do(func() {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,8 @@ func newSocket(t testing.TB, mode websocket.CompressionMode, serve func(ctx cont
 			return
 		}
 		serve(ctx, c, r.Context().Value(connKey{}).(net.Conn))
+		<-ctx.Done()
+		runtime.KeepAlive(c) // its finalizer would close the connection in the middle of the test
 	}))
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)
@@ -266,6 +269,9 @@ func TestHowAWebSocketSessionEndsIsInTheRecord(t *testing.T) {
 				if test.server == nil {
 					_ = realtime(ctx, c, first)
 					return
+				}
+				if _, _, err := c.Read(ctx); err != nil { // a connection that is closed with something unread is reset
+					t.Error(err)
 				}
 				say(ctx, c, `{"type":"session.created","session":{"model":"gpt-realtime"}}`, "{}", "{}", first)
 				test.server(ctx, c, conn)

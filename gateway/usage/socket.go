@@ -49,6 +49,11 @@ func (o *Observer) Closed() bool {
 	return o != nil && o.socket != nil && o.socket.ended(false)
 }
 
+// ClosedForError reports whether the server has closed a WebSocket session, and not in order.
+func (o *Observer) ClosedForError() bool {
+	return o != nil && o.socket != nil && o.socket.server.CloseCode() != 0 && !o.Closed()
+}
+
 // Inside reports whether the server of a WebSocket session is in the middle of a message.
 func (o *Observer) Inside() bool {
 	return o != nil && o.socket != nil && o.socket.server.Inside()
