@@ -67,7 +67,7 @@ func TestClientThatLeavesEndsTheExchange(t *testing.T) {
 						askAndStay(ctx, c, g.url+"/up/", p.upload)
 					}()
 					<-there
-					time.Sleep(20 * time.Millisecond) // for what was sent to arrive
+					time.Sleep(100 * time.Millisecond) // for what was sent to arrive
 					left := time.Now()
 					leave()
 					if late := (<-ended).Sub(left); late > 100*time.Millisecond {

@@ -10,13 +10,17 @@ import (
 	"time"
 )
 
-// prompt is how late an event may arrive. A proxy that holds one back holds it for the 20 ms until the next, or to the end.
-const prompt = 10 * time.Millisecond
+// prompt is how late an event may arrive on a machine that is busy with other tests. A proxy that holds one back holds
+// it until the next, or to the end.
+const (
+	prompt  = 50 * time.Millisecond
+	between = 2 * prompt
+)
 
 func TestEachEventArrivesWhenItIsSent(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, client, upstream string) {
-		const events = 30
+		const events = 10
 		sent := make(chan time.Time, events)
 		g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
@@ -24,7 +28,7 @@ func TestEachEventArrivesWhenItIsSent(t *testing.T) {
 				sent <- time.Now()
 				fmt.Fprintf(w, "data: {\"n\":%d}\n\n", i)
 				http.NewResponseController(w).Flush()
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(between)
 			}
 		})
 		late := lateness(t, newClient(t, client), g.url+"/up/v1/events", sent, events)
