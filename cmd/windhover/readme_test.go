@@ -90,6 +90,41 @@ func TestFilesInTheDocumentsLoad(t *testing.T) {
 	}
 }
 
+// The two providers of README are in no shipped file: one of a known family, and one whose answers have a shape of their own.
+func TestProvidersOfReadmeAreMeteredWithoutAnyGo(t *testing.T) {
+	t.Parallel()
+	answers := map[string]struct{ path, answer, want string }{
+		"lab": {
+			"/v1/chat/completions", `{"model":"m-1","usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}`,
+			`{"model":"m-1","input_tokens":7,"output_tokens":2,"total_tokens":9}`,
+		},
+		"harbour": {
+			"/v2/generate", `{"result":{"text":"…","counts":{"prompt":5,"cached":4,"generated":3}}}`,
+			`{"model":"h-1","input_tokens":9,"output_tokens":3}`,
+		},
+	}
+	for name, x := range answers {
+		folder := t.TempDir()
+		for _, yaml := range yamlBlocks(readFile(t, filepath.Join("..", "..", "README.md"))) {
+			if strings.Contains(yaml, "\n  "+name+":") {
+				writeFile(t, filepath.Join(folder, "providers.yaml"), yaml)
+				break // a later block shows something else of it
+			}
+		}
+		recorded := filepath.Join(folder, name, "answer")
+		if err := os.MkdirAll(recorded, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(recorded, "request.http"), "POST "+x.path+" HTTP/1.1\nContent-Type: application/json\n\n{\"model\":\"h-1\"}")
+		writeFile(t, filepath.Join(recorded, "response.http"), "HTTP/1.1 200 OK\nContent-Type: application/json\n\n"+x.answer)
+		writeFile(t, filepath.Join(recorded, "usage.json"), x.want)
+		got := run(t, "test", "--providers", filepath.Join(folder, "providers.yaml"), filepath.Join(folder, name))
+		if !strings.HasSuffix(got.stdout, "\n1 passed, 0 failed\n") {
+			t.Errorf("%s: test says\n%s%s", name, got.stdout, got.stderr)
+		}
+	}
+}
+
 // yamlBlocks are the fenced blocks of a document that are marked as YAML.
 func yamlBlocks(markdown string) []string {
 	var blocks []string
