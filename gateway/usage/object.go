@@ -62,8 +62,13 @@ func list[T any](o *object, name string, elements []T) {
 	if len(elements) == 0 {
 		return
 	}
+	o.value(name, elements)
+}
+
+// value adds what always encodes: a list of texts or parts, or texts by name.
+func (o *object) value(name string, v any) {
 	o.name(name)
-	o.b = appendJSON(o.b, elements)
+	o.b = appendJSON(o.b, v)
 }
 
 func (o *object) name(name string) {
@@ -73,7 +78,7 @@ func (o *object) name(name string) {
 	o.b = append(appendJSON(o.b, name), ':')
 }
 
-// appendJSON writes a value that always encodes: a text, or a list of texts or parts.
+// appendJSON writes a value that always encodes.
 func appendJSON(b []byte, v any) []byte {
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)

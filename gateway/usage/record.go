@@ -43,6 +43,22 @@ const (
 	StreamUsageLeft  StreamUsage = "left"  // asked for usage, but the answer came encoded, so the added event is in it
 )
 
+// CostState says where a record's cost comes from.
+type CostState string
+
+// The cost states. A record without usage that could cost anything has none.
+const (
+	Priced       CostState = "priced"   // by the price table
+	CostReported CostState = "reported" // it is what the provider says it charged
+	Unpriced     CostState = "unpriced" // the table has no price for it; the cost is unknown, not 0
+)
+
+// Price is the row of the price table that a record was charged by. It is never written after it is made.
+type Price struct {
+	ID  string // name and digest of the row: the same ID means the same rates, in every gateway
+	Row []byte // the row as JSON, to be kept beside the records; nil in a record that was read back
+}
+
 // Record is the only account of an attempt to reach an upstream; access log, metrics, cost and store all read it.
 // A request that is refused before any attempt has one, with Attempt 0.
 type Record struct {
@@ -74,6 +90,27 @@ type Record struct {
 	Revision     string // of the file that the exchange was served with
 	Error        string // the gateway's own error code, when it answered itself
 	RawUsage     []byte // the provider's own usage JSON, up to 8 KiB; it holds no prompt
+
+	CostState   CostState
+	CostNanoUSD int64  // billionths of a dollar; it says something only where CostState is Priced or CostReported
+	Price       *Price // nil: no row was asked, or none was found
+	// Key is a salted hash of the client's credential, 16 hex digits; empty: there was none, or nobody wants to know.
+	// Beyond the bound on keys it is Other.
+	Key string
+	// Labels are what the client said of itself in X-Windhover-Label-* headers, by lower-case name; nil: nothing.
+	Labels map[string]string
+
+	// ModelLabel is the model as metrics may name it: a name from a closed set that no client can add to, or Other. It is
+	// not part of the JSON.
+	ModelLabel string
+}
+
+// Other stands for what is beyond a bound: of keys, of a label's values, of the models that metrics name.
+const Other = "other"
+
+// CostKnown is the record's cost in billionths of a dollar, and whether it is known.
+func (r *Record) CostKnown() (nanoUSD int64, known bool) {
+	return r.CostNanoUSD, r.CostState == Priced || r.CostState == CostReported
 }
 
 // maxRequestPath is how much of a request's path is kept, in bytes.
@@ -107,11 +144,24 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	r.Usage.write(o)
 	list(o, "parts", r.Parts)
 	list(o, "doubts", r.Doubts)
+	if cost, known := r.CostKnown(); known {
+		o.integer("cost_nano_usd", cost)
+	} else if r.CostState == Unpriced {
+		o.raw("cost_nano_usd", "null")
+	}
+	o.text("cost_state", string(r.CostState))
+	if r.Price != nil {
+		o.text("price_id", r.Price.ID)
+	}
 	o.seconds("first_byte", r.FirstByte)
 	o.seconds("duration", r.Duration)
 	o.integer("bytes_in", r.BytesIn)
 	o.integer("bytes_out", r.BytesOut)
 	o.integer("events", r.Events)
+	o.text("key", r.Key)
+	if len(r.Labels) > 0 {
+		o.value("labels", r.Labels)
+	}
 	o.text("revision", r.Revision)
 	o.embed("raw_usage", r.RawUsage)
 	return o.end(), nil

@@ -137,6 +137,7 @@ func (u *Usage) write(o *object) {
 	}
 	o.text(ServiceTier.String(), u.Text(ServiceTier))
 	o.text(ResponseID.String(), u.Text(ResponseID))
+	o.text(Region.String(), u.Text(Region))
 }
 
 // maxText is how much is kept of a text that comes from outside, in bytes.
