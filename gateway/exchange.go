@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -77,13 +79,26 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *excha
 	return x
 }
 
-// newID is a UUIDv7 (RFC 9562): unique, and sorted by time.
+// newID is a UUIDv7 (RFC 9562): unique, and sorted by time. It need not be hard to guess, so its random bits are from the
+// runtime's own generator, which asks no system call for them.
 func newID() string {
-	id, err := uuid.NewV7()
+	id, err := uuid.NewV7FromReader(randomBits{})
 	if err != nil {
-		panic(err) // the system's random source cannot fail (crypto/rand)
+		panic(err) // our bug: randomBits has no error
 	}
 	return id.String()
+}
+
+// randomBits is an endless source of random bytes.
+type randomBits struct{}
+
+func (randomBits) Read(p []byte) (int, error) {
+	for i := 0; i < len(p); i += 8 {
+		var bits [8]byte
+		binary.LittleEndian.PutUint64(bits[:], rand.Uint64())
+		copy(p[i:], bits[:])
+	}
+	return len(p), nil
 }
 
 // finish closes the account, exactly once. It runs on every way out, panics included.
@@ -133,6 +148,7 @@ func (x *exchange) account() {
 	x.note(rec)
 	if x.observer != nil {
 		x.settle(x.observer.Close(rec.End == usage.EndComplete))
+		x.observer.Release()
 	}
 	x.gateway.options.Sink(rec)
 }
