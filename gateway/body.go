@@ -156,7 +156,9 @@ func (x *exchange) takeBody(b *requestBody) {
 
 // attachWhole reads the whole body. In memory, net/http sends it together with the header.
 func (x *exchange) attachWhole(out *http.Request) *failure {
+	x.clock.wait()
 	body, err := x.body.readAll()
+	x.clock.resume()
 	if err != nil {
 		return badRequest("body_cut", "the request's body ended before its Content-Length")
 	}

@@ -54,6 +54,7 @@ type exchange struct {
 
 	idle, write stepTimer
 	total       *time.Timer // nil: no limit
+	clock       clock
 
 	mu       sync.Mutex // held while another goroutine sets deadlines of w
 	copying  bool       // the answer's body is on its way, under mu
@@ -64,7 +65,7 @@ type exchange struct {
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *exchange {
 	now := time.Now()
 	snapshot := g.snapshot.Load()
-	x := &exchange{gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), r: r}
+	x := &exchange{gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), r: r, clock: clock{began: now}}
 	x.ctx, x.cancel = context.WithCancelCause(r.Context())
 	x.record = &usage.Record{
 		ID:        newID(),
@@ -150,6 +151,10 @@ func (x *exchange) account() {
 		x.settle(x.observer.Close(rec.End == usage.EndComplete))
 		x.observer.Release()
 	}
+	rec.Gaps = x.clock.gaps
+	if rec.Attempt > 0 && rec.Status != http.StatusSwitchingProtocols {
+		rec.Overhead = x.clock.stop()
+	}
 	x.gateway.options.Sink(rec)
 }
 
@@ -171,6 +176,7 @@ func (x *exchange) settle(found usage.Result) {
 	rec := x.record
 	report(rec, found)
 	if found.Fault != nil {
+		rec.Fault = true
 		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", found.Fault)
 	}
 	switch {
@@ -224,6 +230,7 @@ func (x *exchange) asked(status int, header http.Header) usage.Exchange {
 // HTTP/1.1. An HTTP/1.0 client takes a closed connection for the answer's end, so it gets a TCP reset. On HTTP/1 the
 // connection is taken from net/http, which would wait for the rest of the request before it closes.
 func (x *exchange) abort() {
+	x.clock.wait()
 	_ = x.flush() // an answer whose body never began has a header all the same
 	if x.r.ProtoMajor == 1 {
 		if conn, _, err := x.client.Hijack(); err == nil {

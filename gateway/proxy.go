@@ -152,10 +152,12 @@ func (x *exchange) rejection(refused *failure) (usage.End, *failure) {
 // been closed, is sent again; net/http does so by itself, but not if it saw the end before it took up the request.
 func (x *exchange) send(out *http.Request) (*http.Response, error) {
 	x.record.Attempt, x.record.Final = max(x.record.Attempt, 1), true
+	x.clock.wait()
 	res, err := x.match.route.transport.RoundTrip(out)
 	for err != nil && x.unsent() && rewind(out) {
 		res, err = x.match.route.transport.RoundTrip(out)
 	}
+	x.clock.resume()
 	x.endInformational()
 	if err != nil {
 		return nil, err
@@ -254,6 +256,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 	buffer := takeBuffer(res.ContentLength)
 	defer func() { buffer.give() }()
 	for {
+		x.clock.wait()
 		x.idle.start()
 		n, err := res.Body.Read(buffer.bytes())
 		x.idle.stop()
@@ -272,6 +275,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 
 // endOfBody says how an answer ended that will bring no more bytes.
 func (x *exchange) endOfBody(err error) usage.End {
+	x.clock.resume()
 	if x.remover != nil {
 		if end, ok := x.toClient(x.remover.rest()); !ok {
 			return end
@@ -290,10 +294,14 @@ func (x *exchange) endOfBody(err error) usage.End {
 // pass writes a read to the client, then lets the observer see it: the client never waits for the accounting.
 func (x *exchange) pass(p []byte) (end usage.End, ok bool) {
 	if x.remover != nil {
+		x.clock.piece()
 		x.observer.Write(p) // before p is changed
-		return x.toClient(x.remover.write(p))
+		p = x.remover.write(p)
+		x.clock.wait()
+		return x.toClient(p)
 	}
 	end, ok = x.toClient(p)
+	x.clock.piece()
 	x.observer.Write(p)
 	return end, ok
 }
