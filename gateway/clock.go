@@ -21,11 +21,13 @@ type clock struct {
 
 func (c *clock) now() time.Duration { return time.Since(c.began) }
 
-// wait says that from here on the exchange waits.
-func (c *clock) wait() {
+// wait says that from here on, which is now, the exchange waits.
+func (c *clock) wait() (now time.Duration) {
+	now = c.now()
 	if !c.waiting {
-		c.own, c.waiting = c.own+c.now()-c.since, true
+		c.own, c.waiting = c.own+now-c.since, true
 	}
+	return now
 }
 
 // resume says that it does no longer.

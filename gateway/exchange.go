@@ -53,6 +53,8 @@ type exchange struct {
 	left usage.End // what had interrupted the exchange when its answer came to a clean end; empty if nothing had
 
 	idle, write stepTimer
+	watch       watch
+	header      headerFlush
 	total       *time.Timer // nil: no limit
 	clock       clock
 
@@ -124,6 +126,7 @@ func (x *exchange) release(whole bool) {
 	if x.total != nil {
 		x.total.Stop()
 	}
+	x.stopWatch()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.finished = true

@@ -63,8 +63,8 @@ func (x *exchange) admit(t target) (refused *failure) {
 	x.provider, x.match, refused = x.snapshot.match(name, rest)
 	if x.provider != nil {
 		x.record.Provider = x.provider.name
-		x.idle = stepTimer{x: x, limit: x.provider.idle, cause: errIdle}
-		x.write = stepTimer{x: x, limit: x.provider.write, cause: errWrite}
+		x.idle.x, x.idle.limit, x.idle.cause = x, x.provider.idle, errIdle
+		x.write.x, x.write.limit, x.write.cause = x, x.provider.write, errWrite
 		x.startTotal()
 	}
 	if refused != nil {
@@ -251,17 +251,17 @@ func (x *exchange) stream(res *http.Response) usage.End {
 	if !x.beginCopy() {
 		return x.readFailure()
 	}
-	flush := x.flushHeaderSoon()
-	defer flush.stop()
+	x.header.set(true)
+	defer x.header.set(false)
+	x.startWatch(headerDelay)
 	buffer := takeBuffer(res.ContentLength)
 	defer func() { buffer.give() }()
 	for {
-		x.clock.wait()
-		x.idle.start()
+		x.idle.startAt(x.clock.wait())
 		n, err := res.Body.Read(buffer.bytes())
 		x.idle.stop()
 		if n > 0 {
-			flush.stop()
+			x.header.set(false)
 			if end, ok := x.pass(buffer.bytes()[:n]); !ok {
 				return end
 			}

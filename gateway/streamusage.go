@@ -63,6 +63,7 @@ func (x *exchange) declined(res *http.Response) bool {
 	if !x.added || (res.StatusCode != http.StatusBadRequest && res.StatusCode != http.StatusUnprocessableEntity) {
 		return false
 	}
+	x.startWatch(x.idle.limit)
 	x.idle.start()
 	head, err := io.ReadAll(io.LimitReader(res.Body, maxDeclined))
 	x.idle.stop()
