@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -47,6 +48,8 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	if err := checkListeners(s); err != nil {
 		return usageError{err}
 	}
+	floor := newHeapFloor()
+	defer runtime.KeepAlive(floor)
 	signals := takeSignals(ctx)
 	defer signals.release()
 
