@@ -211,17 +211,16 @@ type PriceDocument struct {
 	Prices  map[string]PriceRows `yaml:"prices" form:"price"`                  // by NAME/MODEL
 }
 
-// ParsePriceRow reads one row from YAML, of which JSON is a part. The file's name is for problems.
-func ParsePriceRow(file string, data []byte) (PriceRow, error) {
-	root, problems := parse(file, data)
-	if root == nil || len(problems) > 0 {
-		return PriceRow{}, fmt.Errorf("parse price row: %w", problems.Err())
+// ParsePriceRows reads a row, or a list of them, from YAML in one line, of which JSON is a part. The file's name is for problems.
+func ParsePriceRows(file string, data []byte) (PriceRows, error) {
+	root, problems := parse(file, append([]byte("rows: "), data...))
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("parse price: %w", err)
 	}
 	d := newLoader(Options{NoSecrets: true}).decoder
-	var row PriceRow
-	d.structure(root, reflect.ValueOf(&row).Elem())
+	rows := d.priceRows(root.find("rows"))
 	if err := d.problems.Err(); err != nil {
-		return PriceRow{}, fmt.Errorf("decode price row: %w", err)
+		return nil, fmt.Errorf("decode price: %w", err)
 	}
-	return row, nil
+	return rows, nil
 }

@@ -134,6 +134,7 @@ func (x *exchange) account() {
 	if x.observer != nil {
 		x.settle(x.observer.Close(rec.End == usage.EndComplete))
 	}
+	x.snapshot.Charge(rec)
 	x.gateway.options.Sink(rec)
 }
 
