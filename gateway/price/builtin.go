@@ -31,7 +31,11 @@ func builtinEntries(name string) []*entry {
 			continue
 		}
 		_, model := config.CutPriceKey(key)
-		entries = append(entries, &entry{key: key, model: model, also: cutAlso(value), file: builtinName, text: value})
+		e := &entry{key: key, model: model, file: builtinName, off: value == "off"}
+		if !e.off {
+			e.also, e.text = cutAlso(value), value
+		}
+		entries = append(entries, e)
 	}
 	return entries
 }
@@ -57,7 +61,7 @@ func cutEntry(line string) (key, value string, ok bool) {
 		return "", "", false
 	}
 	key, value, ok = strings.Cut(line, ": ")
-	return strings.Trim(key, "'"), value, ok
+	return key, value, ok
 }
 
 // cutAlso is the list that an entry begins with, if it has one.
