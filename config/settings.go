@@ -22,6 +22,7 @@ type Settings struct {
 	AdminOpen      bool
 	Metrics        string // empty: no listener for metrics alone
 	Providers      string // empty: none was named
+	Prices         string // empty: there is none
 	Records        string
 	Page           string
 	KeepStreams    bool // the providers' stream_usage is off
@@ -69,6 +70,8 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { return setAddressOrOff(&s.Metrics, v) }},
 		{"providers", "FILE|DIR|builtin", "", "providers file, or a folder of its fragments; without it, `providers.yaml` in the working folder if there is one, else the built-in file",
 			func(s *Settings, v string) error { s.Providers = v; return nil }},
+		{"prices", "FILE", "", "file of prices (`version: 1` and `prices:`) laid over those of the providers file, and taken up with it when it changes",
+			func(s *Settings, v string) error { s.Prices = v; return nil }},
 		{"records", "none|-|FILE", "-", "where each attempt's record goes as a line of JSON; `-` is standard output",
 			func(s *Settings, v string) error { s.Records = v; return nil }},
 		{"page", "full|names|off", "full", "what `/` shows: providers and their upstreams, only their names, or nothing",

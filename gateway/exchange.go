@@ -158,6 +158,7 @@ func (x *exchange) account() {
 	if rec.Attempt > 0 && rec.Status != http.StatusSwitchingProtocols {
 		rec.Overhead = x.clock.stop()
 	}
+	x.snapshot.Charge(rec)
 	x.gateway.options.Sink(rec)
 }
 
