@@ -33,6 +33,7 @@ type exchange struct {
 	body     *requestBody
 	observer *usage.Observer
 	record   *usage.Record
+	asker    asker
 	sent     bool // the answer's header went to the client
 
 	added   bool          // usage was asked for in the client's name
@@ -139,6 +140,7 @@ func (x *exchange) account() {
 	if rec.Attempt > 0 && rec.Status != http.StatusSwitchingProtocols {
 		rec.Overhead = x.clock.stop()
 	}
+	x.sign(rec)
 	x.gateway.options.Sink(rec)
 }
 

@@ -86,6 +86,7 @@ func (s *session) checkpoint(interval time.Duration) {
 	if s.x.observer != nil {
 		report(&rec, s.x.observer.Checkpoint())
 	}
+	s.x.sign(&rec)
 	s.x.gateway.options.Sink(&rec)
 }
 

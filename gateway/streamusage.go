@@ -108,6 +108,7 @@ func (x *exchange) endAttempt(res *http.Response) {
 	ended := *x.record
 	ended.Final, ended.Status, ended.End, ended.UsageState = false, res.StatusCode, usage.EndComplete, usage.None
 	x.note(&ended)
+	x.sign(&ended)
 	x.gateway.options.Sink(&ended)
 	x.record.ID, x.record.Attempt, x.record.StreamUsage = newID(), x.record.Attempt+1, ""
 	x.record.Time, x.record.FirstByte = time.Now(), 0
