@@ -26,12 +26,6 @@ const (
 	PageOff   Page = "off"   // nothing
 )
 
-// The names of labels that are none.
-const (
-	LabelsAny = "*"
-	LabelsOff = "off"
-)
-
 // Options are what a Gateway needs beside its file. Every field may be left out.
 type Options struct {
 	// Prefix is the path that the gateway is mounted under, as in `/ai`; none by default.
@@ -60,8 +54,8 @@ type Options struct {
 	IdentitySalt config.Secret
 	// Data is the folder for what a gateway keeps; none by default. It is made where it is missing.
 	Data string
-	// Labels are the names, in any case, of the X-Windhover-Label-* headers that records keep: LabelsAny, the default, for
-	// all, LabelsOff for none. Whatever they are, no X-Windhover-* header of a client goes upstream.
+	// Labels are the names, in any case, of the X-Windhover-Label-* headers that records keep: config.LabelsAny, the
+	// default, for all, config.LabelsOff for none. Whatever they are, no X-Windhover-* header of a client goes upstream.
 	Labels []string
 	// Load reads the file again for Reload.
 	Load func() (*config.File, error)

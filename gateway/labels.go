@@ -7,14 +7,13 @@ import (
 	"strings"
 	"sync"
 
+	"windhover/config"
 	"windhover/gateway/usage"
 )
 
-// The bounds on labels: of one, in bytes, and of all that the process tells apart.
+// The bounds on the values of labels, beside those on their names.
 const (
-	maxLabelName   = 32
-	maxLabelValue  = 64
-	maxLabelNames  = 16
+	maxLabelValue  = 64   // bytes of one
 	maxLabelValues = 1000 // of each name
 )
 
@@ -34,13 +33,13 @@ type labels struct {
 	values sync.Map // by name: *room
 }
 
-// newLabels takes the names that records keep: LabelsAny, LabelsOff, or a list of them.
+// newLabels takes the names that records keep: config.LabelsAny, config.LabelsOff, or a list of them.
 func newLabels(names []string) *labels {
 	switch {
-	case slices.Equal(names, []string{LabelsOff}):
+	case slices.Equal(names, []string{config.LabelsOff}):
 		return &labels{off: true}
-	case len(names) == 0 || slices.Contains(names, LabelsAny):
-		return &labels{names: newRoom(maxLabelNames)}
+	case len(names) == 0 || slices.Contains(names, config.LabelsAny):
+		return &labels{names: newRoom(config.MaxLabelNames)}
 	}
 	l := new(labels)
 	for _, name := range names {
@@ -56,7 +55,7 @@ func (l *labels) read(h http.Header) []label {
 	}
 	var found []label
 	for header, values := range h {
-		if name, ok := strings.CutPrefix(header, labelPrefix); ok && isLabelName(name) {
+		if name, ok := strings.CutPrefix(header, labelPrefix); ok && config.IsLabelName(name) {
 			if value := usage.Clean(strings.TrimSpace(values[0]), maxLabelValue); value != "" {
 				found = append(found, label{strings.ToLower(strings.Clone(name)), value})
 			}
@@ -64,18 +63,6 @@ func (l *labels) read(h http.Header) []label {
 	}
 	slices.SortFunc(found, func(a, b label) int { return cmp.Compare(a.name, b.name) })
 	return found
-}
-
-func isLabelName(name string) bool {
-	if name == "" || len(name) > maxLabelName {
-		return false
-	}
-	for _, c := range []byte(name) {
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
 }
 
 // admit is what a record keeps of a request's labels. A name for which there is no room, or that was not accepted yet, is

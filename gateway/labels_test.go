@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"windhover/config"
 	"windhover/gateway/usage"
 )
 
 func TestLabelsAreReadFromHeaders(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("v", maxLabelValue)
-	name := strings.Repeat("n", maxLabelName)
+	name := strings.Repeat("n", config.MaxLabelName)
 	for _, c := range []struct {
 		header string
 		want   map[string]string
@@ -63,7 +64,7 @@ func TestLabelsBeyondTheBoundsAreOther(t *testing.T) {
 	for i := range maxLabelValues + 10 {
 		l.admit([]label{{"team", fmt.Sprint(i)}}, true)
 	}
-	for i := range maxLabelNames + 10 {
+	for i := range config.MaxLabelNames + 10 {
 		l.admit([]label{{fmt.Sprint("name-", i), "x"}}, true)
 	}
 	got := l.admit([]label{{"name-0", "x"}, {"name-25", "x"}, {"team", "999"}}, true)
@@ -85,7 +86,7 @@ func TestOwnHeadersNeverGoUpstream(t *testing.T) {
 		"X-Windhover-Label-Team: twice", "X-Windhover-Request-Id: mine", "X-Windhover-Anything: x",
 	}
 	eachWay(t, func(t *testing.T, client, upstream string) {
-		for _, labels := range [][]string{nil, {LabelsOff}, {"team"}} {
+		for _, labels := range [][]string{nil, {config.LabelsOff}, {"team"}} {
 			arrived := make(chan http.Header, 1)
 			g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
