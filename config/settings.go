@@ -25,7 +25,10 @@ type Settings struct {
 	Prices         string // empty: there is none
 	Records        string
 	Page           string
-	KeepStreams    bool // the providers' stream_usage is off
+	Identity       string
+	IdentitySalt   Secret   // empty: none was given
+	Labels         []string // LabelsAny or LabelsOff alone, or names in lower case
+	KeepStreams    bool     // the providers' stream_usage is off
 	LogLevel       slog.Level
 	LogFormat      string
 	DrainDelay     time.Duration
@@ -74,6 +77,12 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { s.Prices = v; return nil }},
 		{"records", "none|-|FILE", "-", "where each attempt's record goes as a line of JSON; `-` is standard output",
 			func(s *Settings, v string) error { s.Records = v; return nil }},
+		{"identity", "hash|off", "hash", "whether a record's `key` tells clients apart, by a salted hash of their credential",
+			func(s *Settings, v string) error { return setChoice(&s.Identity, v, "hash", "off") }},
+		{"identity-salt", "SALT", "", "salt of these hashes where many gateways are to make the same ones, 16 characters or more; better written as `${file:PATH}`",
+			func(s *Settings, v string) error { return setSalt(&s.IdentitySalt, v) }},
+		{"labels", "NAME,…|*|off", LabelsAny, "which `X-Windhover-Label-NAME` headers of a request its record keeps; upstream goes none",
+			func(s *Settings, v string) error { return setLabels(&s.Labels, v) }},
 		{"page", "full|names|off", "full", "what `/` shows: providers and their upstreams, only their names, or nothing",
 			func(s *Settings, v string) error { return setChoice(&s.Page, v, "full", "names", "off") }},
 		{"stream-usage", "on|off", "on", "whether providers with `stream_usage` are asked for usage in streams; `off` keeps every byte of requests and answers",

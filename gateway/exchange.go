@@ -35,6 +35,7 @@ type exchange struct {
 	body     *requestBody
 	observer *usage.Observer
 	record   *usage.Record
+	asker    asker
 	sent     bool // the answer's header went to the client
 
 	added   bool          // usage was asked for in the client's name
@@ -158,6 +159,12 @@ func (x *exchange) account() {
 	if rec.Attempt > 0 && rec.Status != http.StatusSwitchingProtocols {
 		rec.Overhead = x.clock.stop()
 	}
+	x.deliver(rec)
+}
+
+// deliver hands a record that is filled in to the sink, with who asked and what it cost.
+func (x *exchange) deliver(rec *usage.Record) {
+	x.sign(rec)
 	x.snapshot.Charge(rec)
 	x.gateway.options.Sink(rec)
 }

@@ -20,6 +20,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 	defer x.finish() // exactly once, whatever happens below
 
 	refused := x.admit(t)
+	x.identify(t.query)
 	if denied := x.authorize(); denied != nil {
 		refused = denied // whom the file does not name learns nothing of the routes either
 	}
@@ -54,6 +55,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 func (g *Gateway) reject(w http.ResponseWriter, r *http.Request, t target) {
 	x := g.begin(w, r, t)
 	defer x.finish()
+	x.identify(t.query)
 	x.refuse(usage.EndRejected, badRequest("bad_target", "this is a gateway, not a forward proxy: ask for /PROVIDER/…"))
 }
 
