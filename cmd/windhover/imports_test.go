@@ -18,7 +18,7 @@ func TestImportsPointDown(t *testing.T) {
 		"windhover/gateway/telemetry": {"windhover/gateway/usage"},
 		"windhover/gateway/price":     {"windhover/config", "windhover/gateway/usage"},
 		"windhover/gateway":           {"windhover/config", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/usage"},
-		"windhover/cmd/windhover":     {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
+		"windhover/cmd/windhover":     {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
 	}
 	list, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "windhover/...").CombinedOutput()
 	if err != nil {
