@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -165,8 +164,16 @@ func (d *decoder) decimal(n *node) Decimal {
 	return Decimal{}
 }
 
+// maxDigits bounds a number on either side of its point.
+const maxDigits = 24
+
 func isDecimal(text string) bool {
-	return regexp.MustCompile(`^[0-9]{1,18}(\.[0-9]{1,24})?$`).MatchString(text)
+	whole, fraction, point := strings.Cut(text, ".")
+	return areDigits(whole) && (areDigits(fraction) || !point)
+}
+
+func areDigits(text string) bool {
+	return text != "" && len(text) <= maxDigits && strings.Trim(text, "0123456789") == ""
 }
 
 func (d *decoder) date(n *node) Date {

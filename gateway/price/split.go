@@ -119,12 +119,16 @@ func told(u *usage.Usage, f usage.Field) bool {
 	return is
 }
 
-// count is a field's whole number; what cannot be is 0.
+// maxCount is where usage.Countable stops to believe a number.
+const maxCount = 1 << 53
+
+// count is a field's whole number; what cannot be is 0. A part may be above its total: that is seen to where they are split.
 func count(u *usage.Usage, f usage.Field) uint64 {
-	if !told(u, f) {
+	x, _ := u.Number(f)
+	n, whole := x.Int()
+	if !whole || n < 0 || n > maxCount {
 		return 0
 	}
-	n, _ := u.Countable(f).Int()
 	return uint64(n)
 }
 
