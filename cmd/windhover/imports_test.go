@@ -16,6 +16,7 @@ func TestImportsPointDown(t *testing.T) {
 		"windhover/gateway/stream":    nil,
 		"windhover/gateway/usage":     {"windhover/config", "windhover/gateway/stream"},
 		"windhover/gateway/telemetry": {"windhover/gateway/usage"},
+		"windhover/gateway/ledger":    {"windhover/gateway/usage"},
 		"windhover/gateway/price":     {"windhover/config", "windhover/gateway/usage"},
 		"windhover/gateway":           {"windhover/config", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/usage"},
 		"windhover/cmd/windhover":     {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
