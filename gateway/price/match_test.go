@@ -88,6 +88,17 @@ func TestFileIsLaidOverTheBuiltInTable(t *testing.T) {
 	}
 }
 
+func TestOffGoesBeforeAProvidersDefault(t *testing.T) {
+	t.Parallel()
+	table := newTable(t, "  acme/*: {input: 1}\n  acme/m: off\n")
+	if got, want := charged(t, table, record(t, "input_tokens=1")), "unpriced: the file says off: acme/m"; got != want {
+		t.Errorf("charged %s, want %s", got, want)
+	}
+	if got, want := charged(t, table, record(t, "model=n input_tokens=1000000")), "priced 1.00"; got != want {
+		t.Errorf("charged %s, want %s", got, want)
+	}
+}
+
 // A successor with a longer name has a price of its own, and until it is known, none.
 func TestNoModelIsChargedAtItsNeighboursPrice(t *testing.T) {
 	t.Parallel()

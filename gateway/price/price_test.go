@@ -138,7 +138,6 @@ func TestWhatHasNoPriceIsNeverFree(t *testing.T) {
 		{"but for no output there need be none", "{input: 1}", "input_tokens=1000000 output_tokens=0", "priced 1.00"},
 		{"nothing that the row counts", "{input: 1, output: 1}", "images=1", "unpriced: the answer reports nothing that the row has a rate for"},
 		{"free is written down", "{input: 0, output: 0}", "input_tokens=1 output_tokens=1", "priced 0.00"},
-		{"off", "off", "input_tokens=1", "unpriced: the file says off: acme/m"},
 		{"a mode that the row lacks", "{input: 1}", "input_tokens=1 service_tier=priority", `unpriced: the row has no mode for the service tier "priority"`},
 		{"more seconds than can be counted", "{second: 1}", "seconds=9007199254740991", "unpriced: the cost is beyond what can be counted"},
 		{"more money than can be kept", "{character: 9}", "characters=9007199254740991", "unpriced: the cost is beyond what can be counted"},
