@@ -54,12 +54,17 @@ func Compile(f *config.File) (*Table, config.Problems) {
 		name, _ := config.CutPriceKey(key)
 		t.own[name] = append(t.own[name], e)
 	}
-	return t, append(problems, t.checkNames(f)...)
+	problems = append(problems, t.checkNames()...)
+	return t, append(problems, t.checkOff(f)...)
 }
 
 func compileEntry(key string, rows config.PriceRows) (*entry, config.Problems) {
 	_, model := config.CutPriceKey(key)
 	e := &entry{key: key, model: model, off: rows.Off()}
+	if e.off {
+		e.pos, e.file = rows[0].Pos, rows[0].Pos.File
+		return e, nil
+	}
 	var problems config.Problems
 	for i, r := range rows {
 		if i == 0 {
@@ -92,7 +97,7 @@ func overlap(a, b config.PriceRow) bool {
 }
 
 // checkNames finds names that two entries of the file claim: which of them counts would be chance.
-func (t *Table) checkNames(f *config.File) config.Problems {
+func (t *Table) checkNames() config.Problems {
 	var problems config.Problems
 	for _, pricing := range slices.Sorted(maps.Keys(t.own)) {
 		claimed := map[string]*entry{}
@@ -100,8 +105,7 @@ func (t *Table) checkNames(f *config.File) config.Problems {
 			for _, name := range e.names() {
 				first := claimed[strings.ToLower(name)]
 				if first != nil && first != e {
-					row := cmp.Or(e.pos, first.pos)
-					problems = append(problems, config.Problem{Pos: row, Path: "prices." + e.key, Message: fmt.Sprintf(
+					problems = append(problems, config.Problem{Pos: e.pos, Path: "prices." + e.key, Message: fmt.Sprintf(
 						"%s is a name of %s too; keep it in one of them", name, first.key)})
 				}
 				claimed[strings.ToLower(name)] = e
@@ -111,22 +115,65 @@ func (t *Table) checkNames(f *config.File) config.Problems {
 	return problems
 }
 
+// checkOff finds an `off` that takes no price away: a name was written wrongly, and the price that was meant stays.
+func (t *Table) checkOff(f *config.File) config.Problems {
+	var problems config.Problems
+	for _, pricing := range slices.Sorted(maps.Keys(t.own)) {
+		for _, e := range t.own[pricing] {
+			if !e.off || f.Prices[e.key][0].Took {
+				continue
+			}
+			others := slices.DeleteFunc(append(builtinEntries(pricing), t.own[pricing]...), func(other *entry) bool { return other == e })
+			if slices.ContainsFunc(others, func(other *entry) bool { return meet(other, e) }) {
+				continue
+			}
+			row := f.Prices[e.key][0]
+			problems = append(problems, config.Problem{Pos: row.Pos, Path: row.YAML, Message: "off takes no price away: none is for " + e.model + nearest(e.key, others)})
+		}
+	}
+	return problems
+}
+
+// meet reports whether two entries may be for the same model.
+func meet(a, b *entry) bool {
+	for _, x := range a.names() {
+		for _, y := range b.names() {
+			x, y := strings.ToLower(x), strings.ToLower(y)
+			if fits(x, y) || fits(y, x) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func nearest(key string, among []*entry) string {
+	known := make([]string, len(among))
+	for i, e := range among {
+		known[i] = e.key
+	}
+	if near := config.Nearest(key, known); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	return ""
+}
+
 // Charge says what the record's attempt cost, by the prices that its time and pricing name have here: it sets CostState,
 // CostNanoUSD, Price and ModelLabel. It reads nothing of what it sets.
-func (t *Table) Charge(r *usage.Record, pricing string) {
+func (t *Table) Charge(r *usage.Record, pricing string) { t.charge(r, pricing, &charge{}) }
+
+func (t *Table) charge(r *usage.Record, pricing string, c *charge) {
 	found := t.find(pricing, modelOf(r))
 	r.ModelLabel = found.label
 	r.CostState, r.CostNanoUSD, r.Price = "", 0, nil
-	if !owing(r) {
-		return
+	switch {
+	case !owing(r):
+	case len(r.Parts) > 0:
+		t.chargeParts(r, pricing, found.entry, c)
+	default:
+		c.record(r, found.entry)
+		c.settle(r)
 	}
-	if len(r.Parts) > 0 {
-		t.chargeParts(r, pricing, found.entry)
-		return
-	}
-	var c charge
-	c.record(r, found.entry)
-	c.settle(r)
 }
 
 // owing reports whether a record has anything to charge. What an answer of which nothing could be read has cost is not
@@ -183,7 +230,5 @@ func (t *Table) space(pricing string) *namespace {
 
 // builtin is the built-in entries of a pricing name that the file does not replace.
 func (t *Table) builtin(pricing string) []*entry {
-	return slices.DeleteFunc(builtinEntries(pricing), func(e *entry) bool {
-		return slices.ContainsFunc(t.own[pricing], func(own *entry) bool { return strings.EqualFold(own.key, e.key) })
-	})
+	return slices.DeleteFunc(builtinEntries(pricing), func(e *entry) bool { return t.replaces(pricing, e.key) })
 }
