@@ -5,6 +5,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"windhover/gateway/usage"
@@ -32,7 +33,7 @@ type Store interface {
 
 // Reader answers questions about what a store keeps.
 type Reader interface {
-	// Sum adds up what a question chooses.
+	// Sum adds up what a question chooses. The error is an *ExpiredError if records are needed that have expired.
 	Sum(ctx context.Context, q Question) (*Answer, error)
 
 	// Scan hands the records that a filter chooses to yield, the newest first, from behind the cursor on, until yield says
@@ -45,6 +46,15 @@ type Reader interface {
 
 // ErrNotFound says that no record has the ID.
 var ErrNotFound = errors.New("no such record")
+
+// ExpiredError says that a question needs records that have expired: it combines what no rollup tells apart, as a key with a
+// label, or hours with the models of one key.
+type ExpiredError struct{ Before time.Time }
+
+func (e *ExpiredError) Error() string {
+	return fmt.Sprintf("records before %s have expired, and totals by hour and day cannot tell this; ask from then on, or group and filter by less",
+		e.Before.Format(time.RFC3339))
+}
 
 // Repriced is a record's new cost. Price comes with its row.
 type Repriced struct {

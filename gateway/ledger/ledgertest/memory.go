@@ -237,7 +237,9 @@ func SumOf(records []*usage.Record, q ledger.Question) (*ledger.Answer, error) {
 		a.Total.Add(sums)
 	}
 	for _, row := range rows {
-		a.Rows = append(a.Rows, *row)
+		if len(q.GroupBy) == 0 || row.Sums != (ledger.Sums{}) {
+			a.Rows = append(a.Rows, *row)
+		}
 	}
 	slices.SortFunc(a.Rows, orderOf(q.GroupBy))
 	return a, nil
