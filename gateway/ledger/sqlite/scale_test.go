@@ -38,7 +38,7 @@ func TestScale(t *testing.T) {
 	defer s.Close()
 
 	end := time.Date(2026, 11, 23, 17, 42, 13, 371e6, time.UTC)
-	load := &workload{rnd: rand.New(rand.NewPCG(1, 2)), at: end.Add(-30 * 24 * time.Hour), step: 30 * 24 * time.Hour / 10_000_000}
+	load := &workload{rnd: rand.New(rand.NewPCG(1, 2)), at: end.Add(-30 * 24 * time.Hour), step: 30 * 24 * time.Hour / time.Duration(rows)}
 	took := write(t, s, load, rows)
 	rate := float64(rows) / took.Seconds()
 	fmt.Printf("| what | %d records, %d CPUs |\n|---|---|\n", rows, runtime.GOMAXPROCS(0))

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"windhover/gateway/ledger/sqlstore"
 	"windhover/gateway/usage"
@@ -11,10 +12,21 @@ import (
 // Write keeps a batch in one transaction.
 func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	batch = sqlstore.Distinct(batch)
+	var deltas sqlstore.Deltas
+	var counting sync.WaitGroup
+	counting.Go(func() { deltas = sqlstore.Count(batch) }) // meanwhile: it takes a fifth of what the rows take
+	defer counting.Wait()
 	err := s.transact(ctx, func() error {
-		deltas := sqlstore.Deltas{}
-		if err := s.insertAll(ctx, batch, deltas); err != nil {
+		there, err := s.insertAll(ctx, batch)
+		if err != nil {
 			return err
+		}
+		counting.Wait()
+		for _, rec := range there {
+			deltas.Sub(rec)
+			if err := s.replace(ctx, rec, deltas); err != nil {
+				return err
+			}
 		}
 		return s.apply(ctx, deltas)
 	})
@@ -24,33 +36,31 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	return nil
 }
 
-func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, deltas sqlstore.Deltas) error {
+// insertAll inserts records and their prices, and returns the records whose IDs are there already.
+func (s *Store) insertAll(ctx context.Context, batch []*usage.Record) (there []*usage.Record, err error) {
 	prices := map[string]bool{}
 	var values []any
 	for _, rec := range batch {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		values = s.schema.Values(values[:0], rec)
 		inserted, err := s.records.insert(ctx, values)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if inserted == 0 {
-			if err := s.replace(ctx, rec, deltas); err != nil {
-				return err
-			}
+			there = append(there, rec)
 			continue
 		}
-		deltas.Add(rec)
 		if p := rec.Price; p != nil && !prices[p.ID] {
 			if err := s.keepPrice(ctx, p); err != nil {
-				return err
+				return nil, err
 			}
 			prices[p.ID] = p.Row != nil
 		}
 	}
-	return nil
+	return there, nil
 }
 
 // replace writes a record over the checkpoint that is there, and leaves any other that is there alone.
