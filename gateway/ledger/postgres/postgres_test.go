@@ -47,6 +47,26 @@ func with(t testing.TB, server, name, value string) string {
 	return u.String()
 }
 
+func parameter(t testing.TB, server, name string) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get(name)
+}
+
+// as is a URL for another user.
+func as(t testing.TB, server, user, password string) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(user, password)
+	return u.String()
+}
+
 func execute(t testing.TB, server, statement string) {
 	t.Helper()
 	db, err := sql.Open("pgx", server)
