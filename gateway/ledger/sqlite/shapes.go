@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 )
 
 // shapes are prepared statements that insert rows of one table: one for each set of columns that have something to say. Of
@@ -64,4 +65,13 @@ func (s *shapes) prepare(ctx context.Context, of shape, columns []int) (*sql.Stm
 		s.prepared[of] = stmt
 	}
 	return stmt, err
+}
+
+// close closes the statements. A file with a statement that is open is not closed with its connection.
+func (s *shapes) close() error {
+	var errs []error
+	for _, stmt := range s.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
 }

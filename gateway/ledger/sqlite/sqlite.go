@@ -69,11 +69,11 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	if s.writer, err = s.db.Conn(ctx); err != nil {
 		return err
 	}
-	if err := s.migrate(ctx); err != nil {
-		return err
+	if err = s.migrate(ctx); err == nil {
+		s.Reader, err = tryReader(ctx, path, "mode=ro")
 	}
-	if s.Reader, err = tryReader(ctx, path, "mode=ro"); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, s.writer.Close())
 	}
 	columns := s.schema.Columns()
 	s.records = newShapes(s.writer, s.schema.Insert, func(i int, v any) bool { return v == nil || columns[i].Required && v == int64(0) })
@@ -83,7 +83,10 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 
 // Close writes what is left in the write-ahead log to the file, and closes it.
 func (s *Store) Close() error {
-	if err := errors.Join(s.Reader.Close(), s.writer.Close(), s.db.Close()); err != nil {
+	s.turn <- struct{}{}
+	defer s.leave()
+	err := errors.Join(s.Reader.Close(), s.records.close(), s.rollups.close(), s.writer.Close(), s.db.Close())
+	if err != nil {
 		return fmt.Errorf("close ledger: %w", explain(err))
 	}
 	return nil
