@@ -11,16 +11,18 @@ import (
 func TestImportsPointDown(t *testing.T) {
 	t.Parallel()
 	below := map[string][]string{
-		"windhover":                         nil,
-		"windhover/config":                  nil,
-		"windhover/gateway/stream":          nil,
-		"windhover/gateway/usage":           {"windhover/config", "windhover/gateway/stream"},
-		"windhover/gateway/telemetry":       {"windhover/gateway/usage"},
-		"windhover/gateway/ledger":          {"windhover/gateway/usage"},
-		"windhover/gateway/ledger/sqlstore": {"windhover/gateway/ledger", "windhover/gateway/usage"},
-		"windhover/gateway/ledger/sqlite":   {"windhover/gateway/ledger", "windhover/gateway/ledger/sqlstore", "windhover/gateway/usage"},
-		"windhover/gateway":                 {"windhover/config", "windhover/gateway/stream", "windhover/gateway/usage"},
-		"windhover/cmd/windhover":           {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/ledger", "windhover/gateway/ledger/sqlite", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
+		"windhover":                           nil,
+		"windhover/config":                    nil,
+		"windhover/gateway/stream":            nil,
+		"windhover/gateway/usage":             {"windhover/config", "windhover/gateway/stream"},
+		"windhover/gateway/telemetry":         {"windhover/gateway/usage"},
+		"windhover/gateway/ledger":            {"windhover/gateway/usage"},
+		"windhover/gateway/ledger/ledgertest": {"windhover/gateway/ledger", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/sqlstore":   {"windhover/gateway/ledger", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/sqlite":     {"windhover/gateway/ledger", "windhover/gateway/ledger/sqlstore", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/postgres":   {"windhover/gateway/ledger", "windhover/gateway/ledger/sqlstore", "windhover/gateway/usage"},
+		"windhover/gateway":                   {"windhover/config", "windhover/gateway/stream", "windhover/gateway/usage"},
+		"windhover/cmd/windhover":             {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/ledger", "windhover/gateway/ledger/sqlite", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
 	}
 	list, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "windhover/...").CombinedOutput()
 	if err != nil {

@@ -33,7 +33,7 @@ type Store interface {
 
 // Reader answers questions about what a store keeps.
 type Reader interface {
-	// Sum adds up what a question chooses.
+	// Sum adds up what a question chooses. The error is an *ExpiredError if records are needed that have expired.
 	Sum(ctx context.Context, q Question) (*Answer, error)
 
 	// Scan hands the records that a filter chooses to yield, the newest first, from behind the cursor on, until yield says

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"net/http"
+	"time"
 
 	"windhover/gateway/usage"
 )
@@ -99,13 +100,13 @@ func SumsOf(r *usage.Record) Sums {
 		Partial:        count(r.UsageState == usage.Partial),
 		BytesIn:        r.BytesIn,
 		BytesOut:       r.BytesOut,
-		DurationMicros: r.Duration.Microseconds(),
+		DurationMicros: micros(r.Duration),
 	}
 	if cost, known := r.CostKnown(); known {
 		s[CostNanoUSD] = cost
 	}
-	if r.FirstByte > 0 {
-		s[FirstByteMicros], s[Answered] = r.FirstByte.Microseconds(), 1
+	if first := micros(r.FirstByte); first > 0 {
+		s[FirstByteMicros], s[Answered] = first, 1
 	}
 	s[ReportedCostNanoUSD] = scaled(&r.Usage, usage.ReportedCostUSD, 1e9)
 	s[Milliseconds] = scaled(&r.Usage, usage.Seconds, 1e3)
@@ -157,6 +158,9 @@ func scaled(u *usage.Usage, f usage.Field, unit float64) int64 {
 	return int64(math.Round(min(u.Countable(f).Float()*unit, maxScaled)))
 }
 
+// micros rounds as a record's JSON does, so that a record that was read back adds the same.
+func micros(d time.Duration) int64 { return d.Round(time.Microsecond).Microseconds() }
+
 func count(b bool) int64 {
 	if b {
 		return 1
@@ -165,4 +169,6 @@ func count(b bool) int64 {
 }
 
 // ModelOf is the model that a record is counted under: the one that answered, or else the one that was asked for.
-func ModelOf(r *usage.Record) string { return cmp.Or(r.Usage.Text(usage.Model), r.RequestModel) }
+func ModelOf(r *usage.Record) string {
+	return text(cmp.Or(r.Usage.Text(usage.Model), r.RequestModel))
+}

@@ -35,13 +35,11 @@ func (s *Store) insertAll(ctx context.Context, tx *sql.Tx, batch []*usage.Record
 		}
 		values = s.schema.Values(values[:0], rec)
 		// A context that can end would cost a goroutine for each statement; the transaction ends with ctx anyway.
-		result, err := insert.Exec(values...)
+		inserted, err := affected(insert.Exec(values...))
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); err != nil {
-			return err
-		} else if n == 0 {
+		if inserted == 0 {
 			if err := s.replace(ctx, tx, rec, deltas); err != nil {
 				return err
 			}

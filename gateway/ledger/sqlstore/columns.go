@@ -21,7 +21,7 @@ const (
 	ID      Type = iota // []byte: see EncodeID
 	Whole               // int64; truth values are 0 and 1, times milliseconds since 1970 UTC, durations microseconds
 	Decimal             // float64
-	Text                // string of valid UTF-8, which may hold U+0000
+	Text                // string of valid UTF-8 without U+0000
 	JSON                // string
 	Bytes               // []byte: JSON as a provider wrote it, which may not be valid
 )
@@ -64,11 +64,11 @@ func columns() []Column {
 		whole("attempt", func(r *usage.Record) *int { return &r.Attempt }),
 		truth("final", func(r *usage.Record) *bool { return &r.Final }),
 		truth(colCheckpoint, func(r *usage.Record) *bool { return &r.Checkpoint }),
-		cut(colProvider, maxText, func(r *usage.Record) *string { return &r.Provider }),
+		text(colProvider, func(r *usage.Record) *string { return &r.Provider }),
 		reported(usage.Model),
-		cut(colRequestModel, maxText, func(r *usage.Record) *string { return &r.RequestModel }),
+		text(colRequestModel, func(r *usage.Record) *string { return &r.RequestModel }),
 		whole(colStatus, func(r *usage.Record) *int { return &r.Status }),
-		cut(colKey, maxText, func(r *usage.Record) *string { return &r.Key }),
+		text(colKey, func(r *usage.Record) *string { return &r.Key }),
 		labels(),
 		text(colCostState, func(r *usage.Record) *string { return (*string)(&r.CostState) }),
 		whole(colCostNanoUSD, func(r *usage.Record) *int64 { return &r.CostNanoUSD }),
@@ -105,7 +105,7 @@ func columns() []Column {
 	)
 }
 
-// What is kept of a text that comes from outside, in bytes: as much as the record's JSON keeps.
+// What is kept of a text that was not cut yet, in bytes: as much as the record's JSON keeps.
 const (
 	maxText = 256
 	maxPath = 2 << 10
@@ -176,7 +176,7 @@ func labels() Column {
 func labelsOf(r *usage.Record) map[string]string {
 	kept := r.Labels
 	for name, value := range r.Labels {
-		if name != "" && value != "" && utf8.ValidString(name) && utf8.ValidString(value) {
+		if name != "" && value != "" && valid(name) == name && valid(value) == value {
 			continue
 		}
 		if len(kept) == len(r.Labels) {
@@ -315,7 +315,10 @@ func textOrNull(s string) any {
 	return valid(s)
 }
 
-func valid(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
+// valid is a text from outside as every database can hold it: UTF-8, and without U+0000, which PostgreSQL refuses.
+func valid(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
 
 func bytesOrNull(b []byte) any {
 	if len(b) == 0 {

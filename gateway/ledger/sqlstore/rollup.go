@@ -59,7 +59,8 @@ type Bucket struct {
 	Status   int
 }
 
-const cutAll = "all"
+// CutAll is the cut that is kept by minute.
+const CutAll = "all"
 
 // cutOf is the cut by key (of no label) or by a label, in detail or not.
 func cutOf(label string, detail bool) string {
@@ -77,7 +78,7 @@ func cutOf(label string, detail bool) string {
 // grainsOf are the grains that a cut is kept by, the finest first.
 func grainsOf(cut string, detail bool) []Grain {
 	switch {
-	case cut == cutAll:
+	case cut == CutAll:
 		return []Grain{Minute, Hour, Day}
 	case detail:
 		return []Grain{Day}
@@ -101,10 +102,10 @@ func (d Deltas) Sub(r *usage.Record) {
 // AddSums counts sums in wherever the record is counted.
 func (d Deltas) AddSums(r *usage.Record, s ledger.Sums) {
 	ms := r.Time.UnixMilli()
-	all := Bucket{Cut: cutAll, Provider: prefix(r.Provider, maxText), Model: prefix(ledger.ModelOf(r), maxText), Status: r.Status}
+	all := Bucket{Cut: CutAll, Provider: valid(r.Provider), Model: valid(ledger.ModelOf(r)), Status: r.Status}
 	d.add(all, ms, &s, Minute, Hour, Day)
 	if r.Key != "" {
-		d.addWho("", prefix(r.Key, maxText), all, ms, &s)
+		d.addWho("", valid(r.Key), all, ms, &s)
 	}
 	for name, value := range labelsOf(r) {
 		d.addWho(name, value, all, ms, &s)

@@ -27,7 +27,10 @@ func (s *Schema) Sum(ctx context.Context, db Queryer, q ledger.Question) (*ledge
 	if err != nil {
 		return nil, fmt.Errorf("sum records: %w", err)
 	}
-	plan := planOf(q)
+	plan, err := planOf(q)
+	if err != nil {
+		return nil, err
+	}
 	asked, err := widen(rangeOf(q.Filter), plan.grains, expired)
 	if err != nil {
 		return nil, err
@@ -66,8 +69,8 @@ type plan struct {
 	others bool     // records that have no key or no such label are among those asked for
 }
 
-func planOf(q ledger.Question) plan {
-	p := plan{Question: q, cut: cutAll}
+func planOf(q ledger.Question) (plan, error) {
+	p := plan{Question: q, cut: CutAll}
 	labels, detail, hourly := labelValues(q.Filter), len(q.Providers) > 0 || len(q.Models) > 0, false
 	byKey := len(q.Keys) > 0
 	for _, d := range q.GroupBy {
@@ -80,11 +83,13 @@ func planOf(q ledger.Question) plan {
 			hourly = true
 		case d.Label() != "":
 			labels[d.Label()] = labels[d.Label()]
+		case d != ledger.ByStatus && d != ledger.ByDay:
+			return p, fmt.Errorf("sum records: nothing is grouped by %q", d)
 		}
 	}
 	switch {
 	case byKey && len(labels) > 0, len(labels) > 1:
-		return p
+		return p, nil
 	case byKey:
 		p.byWho, p.who = true, q.Keys
 	case len(labels) == 1:
@@ -100,7 +105,7 @@ func planOf(q ledger.Question) plan {
 	if hourly {
 		p.grains = slices.DeleteFunc(p.grains, func(g Grain) bool { return g == Day })
 	}
-	return p
+	return p, nil
 }
 
 // tally adds up the groups of an answer.
@@ -118,7 +123,7 @@ func (t *tally) piece(ctx context.Context, p piece) error {
 	if err := t.rollups(ctx, t.cut, p); err != nil || !t.others {
 		return err
 	}
-	return t.rollups(ctx, cutAll, p)
+	return t.rollups(ctx, CutAll, p)
 }
 
 // records adds up the records of a span.
@@ -164,7 +169,7 @@ func (t *tally) rollups(ctx context.Context, cut string, p piece) error {
 	w.in("provider", anys(t.Providers))
 	w.in("model", anys(t.Models))
 	w.in("status", anys(t.Statuses))
-	if cut != cutAll && !t.others {
+	if cut != CutAll && !t.others {
 		w.in("who", anys(t.who))
 	}
 	rows, err := t.db.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM %s%s%s", strings.Join(columns, ", "), Rollups, w, groupBy), w.args...)
@@ -188,7 +193,7 @@ func (t *tally) grouping(cut string, e *entry, who *string) (columns []string, t
 			columns, to = append(columns, column), append(to, at)
 		}
 	}
-	if cut != cutAll && t.others {
+	if cut != CutAll && t.others {
 		need("who", who)
 	}
 	for _, d := range t.GroupBy {
@@ -202,7 +207,7 @@ func (t *tally) grouping(cut string, e *entry, who *string) (columns []string, t
 		case ledger.ByHour, ledger.ByDay:
 			need("start", &e.start)
 		default:
-			if cut != cutAll {
+			if cut != CutAll {
 				need("who", who)
 			}
 		}

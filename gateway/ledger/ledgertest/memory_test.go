@@ -1,0 +1,23 @@
+package ledgertest
+
+import (
+	"reflect"
+	"testing"
+
+	"windhover/gateway/ledger"
+)
+
+func TestMemoryKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	Run(t, func(*testing.T) ledger.Store { return &Memory{} })
+}
+
+func TestNoFieldOfARecordIsForgotten(t *testing.T) {
+	t.Parallel()
+	r := reflect.ValueOf(*full())
+	for i := range r.NumField() {
+		if name := r.Type().Field(i).Name; r.Field(i).IsZero() && name != "ModelLabel" {
+			t.Errorf("%s is not set in the record that stores are tried with", name)
+		}
+	}
+}
