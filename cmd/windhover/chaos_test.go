@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"windhover/gateway/ledger"
+	"windhover/gateway/ledger/postgres"
 	"windhover/gateway/ledger/sqlite"
 	"windhover/gateway/usage"
 )
@@ -389,6 +390,53 @@ func TestChaosCorruptAtStart(t *testing.T) {
 	c.logged(t, logsAgain)
 	c.run(whole, 2*time.Second)
 	c.settle(t, c.keptInFile)
+}
+
+// A PostgreSQL that stops as in a crash, and comes back: nothing reaches it meanwhile, and nothing is lost.
+func TestChaosPostgres(t *testing.T) {
+	if os.Getenv(chaosVariable) == "" {
+		t.Skip(chaosVariable + " is not set; .ci/chaos sets it")
+	}
+	folder, err := os.MkdirTemp("", "chaos-postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	server := func(command string) (string, error) {
+		out, err := exec.Command(filepath.Join("..", "..", ".ci", "postgres"), command, folder).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	url, err := server("start")
+	if err != nil {
+		t.Logf("NOT RUN: %s: PostgreSQL cannot be started: %v", t.Name(), err)
+		return
+	}
+	t.Cleanup(func() { _, _ = server("stop") })
+	c := newChaos(t, "--database="+url)
+	c.start(t)
+	c.logged(t, logsWriting)
+	c.run(whole, 2*time.Second)
+	stopped := make(chan error, 1)
+	go func() { _, err := server("stop"); stopped <- err }()
+	c.run(broken, 5*time.Second)
+	c.logged(t, logsSpooling)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, err := server("start"); stopped <- err }()
+	c.run(broken, 3*time.Second)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	c.logged(t, logsAgain)
+	c.settle(t, func(t *testing.T) (map[int]int, error) {
+		s, err := postgres.Open(t.Context(), url, postgres.Options{})
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		return kept(t, s)
+	})
 }
 
 // window is how old a record may be that a killed gateway loses: documented as a tenth of a second, with what a busy machine

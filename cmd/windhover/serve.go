@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -45,7 +46,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		return err
 	}
 	sockets.replace(&s)
-	if err := checkListeners(s); err != nil {
+	if err := errors.Join(checkListeners(s), checkLedger(s)); err != nil {
 		return usageError{err}
 	}
 	signals := takeSignals(ctx)
