@@ -25,7 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"WritingAgainChangesNothing", writingAgainChangesNothing},
 		{"FirstOfTwoWithOneIDStays", firstOfTwoWithOneIDStays},
 		{"CheckpointIsReplaced", checkpointIsReplaced},
-		{"CheckpointReplacesNoFinalRecord", checkpointReplacesNoFinalRecord},
+		{"CheckpointReplacesNothingLater", checkpointReplacesNothingLater},
 		{"LargeAndEmptyBatchesAreKept", largeAndEmptyBatchesAreKept},
 		{"CancelledWriteKeepsNothing", cancelledWriteKeepsNothing},
 		{"ClosedStoreFails", closedStoreFails},

@@ -19,8 +19,8 @@ func remedy(code string) string {
 		return "the server refuses the user or the password; check both in the URL"
 	case "3D000":
 		return "the database is not there; create it, or name another one in the URL"
-	case "42501":
-		return "the user lacks a right; see docs/postgresql.md for those that it needs"
+	case "42501", "3F000":
+		return "the schema is not there, or the user lacks a right; see docs/postgresql.md for those that it needs"
 	case "53100":
 		return "the server's disk is full; free some space"
 	case "53300":

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"windhover/gateway/ledger/sqlstore"
@@ -26,25 +27,27 @@ func (s *Store) Expire(ctx context.Context, before time.Time) (more bool, err er
 }
 
 func expire(ctx context.Context, tx transaction, day int64) (more bool, err error) {
-	if _, err := tx.ExecContext(ctx, `INSERT INTO state (name, value) VALUES ($1, $2)
-		ON CONFLICT (name) DO UPDATE SET value = greatest(state.value, excluded.value)`, sqlstore.ExpiredBefore, day); err != nil {
+	records, err := affected(tx.ExecContext(ctx, `DELETE FROM records WHERE ctid = ANY (ARRAY (
+		SELECT ctid FROM records WHERE time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED))`, day, expireRows))
+	if err != nil {
 		return false, err
 	}
-	for _, query := range []string{
-		`DELETE FROM records WHERE ctid = ANY (ARRAY (
-			SELECT ctid FROM records WHERE time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-		`DELETE FROM rollups WHERE ctid = ANY (ARRAY (
-			SELECT ctid FROM rollups WHERE cut = 'all' AND grain = 60000 AND start < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))`,
-	} {
-		result, err := tx.ExecContext(ctx, query, day, expireRows)
-		if err != nil {
-			return false, err
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return false, err
-		}
-		more = more || n == expireRows
+	minutes, err := affected(tx.ExecContext(ctx, `DELETE FROM rollups WHERE ctid = ANY (ARRAY (
+		SELECT ctid FROM rollups WHERE cut = $1 AND grain = $2 AND start < $3 LIMIT $4 FOR UPDATE SKIP LOCKED))`,
+		sqlstore.CutAll, int64(sqlstore.Minute), day, expireRows))
+	if err != nil || records+minutes == 0 {
+		return false, err
 	}
-	return more, nil
+	// From now on nothing is asked of records and minutes before that day any more, those that are still there included.
+	_, err = tx.ExecContext(ctx, `INSERT INTO state (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = greatest(state.value, excluded.value)`, sqlstore.ExpiredBefore, day)
+	return records == expireRows || minutes == expireRows, err
+}
+
+// affected is how many rows a statement changed.
+func affected(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

@@ -88,7 +88,8 @@ func (s *Store) replace(ctx context.Context, tx transaction, rec *usage.Record, 
 	}
 	deltas.Sub(there)
 	deltas.Add(rec)
-	_, err = tx.ExecContext(ctx, s.schema.Replace(), cleanAll(s.schema.Values(nil, rec))...)
+	values := append(s.schema.Values(nil, rec), sqlstore.EncodeID(rec.ID))
+	_, err = tx.ExecContext(ctx, s.schema.Replace(), cleanAll(values)...)
 	return err
 }
 
