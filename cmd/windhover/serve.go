@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"windhover/config"
 	"windhover/gateway"
+	"windhover/gateway/ledger"
 	"windhover/gateway/usage"
 )
 
@@ -46,7 +48,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		return err
 	}
 	sockets.replace(&s)
-	if err := checkListeners(s); err != nil {
+	if err := errors.Join(checkListeners(s), checkLedger(s)); err != nil {
 		return usageError{err}
 	}
 	floor := newHeapFloor()
@@ -70,10 +72,12 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	path := p.providersPath(s.Providers)
 	loaded := digestOf(path, s.Prices)
 	metrics := newMetrics()
+	var kept *ledger.Ledger // nil until the gateway listens; it makes no record before
 	g, err := p.newGateway(path, s, gateway.Options{
 		Sink: func(record *usage.Record) {
 			metrics.Record(record)
 			records.Write(record)
+			kept.Add(record)
 		},
 		Reloaded: metrics.Reloaded,
 		Logger:   logger,
@@ -86,6 +90,8 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return err
 	}
+	kept = p.startLedger(s, logger)
+	defer closeLedger(kept) // when the last exchange has ended
 	logger.Info("the gateway is listening", "address", addressOf(listener), "url", clientAddress(s, listener), "file", nameOf(path),
 		"providers", len(g.Providers()), "revision", g.Revision())
 
