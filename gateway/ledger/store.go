@@ -32,7 +32,7 @@ type Store interface {
 
 // Reader answers questions about what a store keeps.
 type Reader interface {
-	// Sum adds up what a question chooses.
+	// Sum adds up what a question chooses. The error is ErrTooManyRows if that makes more rows than the question allows.
 	Sum(ctx context.Context, q Question) (*Answer, error)
 
 	// Scan hands the records that a filter chooses to yield, the newest first, from behind the cursor on, until yield says
@@ -43,8 +43,11 @@ type Reader interface {
 	Record(ctx context.Context, id string) (*usage.Record, error)
 }
 
-// ErrNotFound says that no record has the ID.
-var ErrNotFound = errors.New("no such record")
+// The errors of readers that are about the question, and not about the store.
+var (
+	ErrNotFound    = errors.New("no such record")               // no record has the ID
+	ErrTooManyRows = errors.New("the answer has too many rows") // more than the question allows
+)
 
 // Repriced is a record's new cost. Price comes with its row.
 type Repriced struct {
