@@ -18,6 +18,7 @@ func TestImportsPointDown(t *testing.T) {
 		"windhover/gateway/telemetry":         {"windhover/gateway/usage"},
 		"windhover/gateway/ledger":            {"windhover/gateway/usage"},
 		"windhover/gateway/ledger/ledgertest": {"windhover/gateway/ledger", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/usageapi":   {"windhover/config", "windhover/gateway/ledger", "windhover/gateway/usage"},
 		"windhover/gateway":                   {"windhover/config", "windhover/gateway/stream", "windhover/gateway/usage"},
 		"windhover/cmd/windhover":             {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
 	}
