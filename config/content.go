@@ -4,7 +4,7 @@ import "reflect"
 
 // SameContent reports whether two values of a File say the same, wherever in their files they stand. What a reference
 // yields is part of it.
-func SameContent[T Provider | FieldGroup | RuleSet](a, b T) bool {
+func SameContent[T Provider | FieldGroup | RuleSet | PriceRows](a, b T) bool {
 	return sameContent(reflect.ValueOf(a), reflect.ValueOf(b))
 }
 

@@ -60,6 +60,14 @@ func (d *decoder) value(n *node, v reflect.Value, f field) {
 		*p = d.templates(n, f)
 	case *FieldGroup:
 		*p = d.fieldGroup(n)
+	case *PriceRows:
+		*p = d.priceRows(n)
+	case *PriceMode:
+		*p = d.priceMode(n)
+	case *Decimal:
+		*p = d.decimal(n)
+	case *Date:
+		*p = d.date(n)
 	default:
 		d.composite(n, v, f)
 	}
@@ -107,7 +115,7 @@ func (d *decoder) entries(n *node, v reflect.Value, fields []field) {
 			d.rejectKey(n, e, "%s", unknown("key", e.key, keysOf(fields)))
 			continue
 		}
-		d.value(e.value, v.Field(fields[i].index), fields[i])
+		d.value(e.value, v.FieldByIndex(fields[i].index), fields[i])
 	}
 }
 
@@ -119,8 +127,11 @@ func (d *decoder) byName(n *node, v reflect.Value, f field) {
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.entries)))
 	for _, e := range n.entries {
-		if f.form == "provider" {
+		switch f.form {
+		case "provider":
 			d.providerName(n, e)
+		case "price":
+			d.priceName(n, e)
 		}
 		x := reflect.New(v.Type().Elem()).Elem()
 		d.value(e.value, x, field{})
@@ -171,7 +182,7 @@ func (d *decoder) rejectKey(n *node, e entry, format string, args ...any) {
 // field is a field of a struct and what its tags say of it.
 type field struct {
 	key      string
-	index    int
+	index    []int
 	form     string
 	required bool
 	enum     []string
@@ -187,12 +198,19 @@ func (d *decoder) fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// fieldsOf are the fields of a struct that the file can give.
+// fieldsOf are the fields of a struct that the file can give, those of a struct without a key in it as its own.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
+		if t.Field(i).Anonymous && t.Field(i).Tag == "" {
+			for _, f := range fieldsOf(t.Field(i).Type) {
+				f.index = append([]int{i}, f.index...)
+				fields = append(fields, f)
+			}
+			continue
+		}
 		tag := t.Field(i).Tag
-		f := field{key: tag.Get("yaml"), index: i, form: tag.Get("form")}
+		f := field{key: tag.Get("yaml"), index: []int{i}, form: tag.Get("form")}
 		if f.key == "-" {
 			continue
 		}

@@ -13,8 +13,14 @@ type level struct {
 	head Document // version, extends and defaults; the sections are decoded when all levels lie over each other
 }
 
-// levels reads the file at path and all that it extends, the most general first.
-func (l *loader) levels(path string) []level {
+// levels reads the providers file at path and all that it extends, the most general first.
+func (l *loader) levels(path string) []level { return l.chain(path, l.head) }
+
+// priceLevels are those of a file of prices.
+func (l *loader) priceLevels(path string) []level { return l.chain(path, l.priceHead) }
+
+// chain reads a file and all that it extends; head decodes what is not a section.
+func (l *loader) chain(path string, decode func(*node) Document) []level {
 	var levels []level
 	seen := map[string]bool{}
 	named := Text{}
@@ -24,7 +30,7 @@ func (l *loader) levels(path string) []level {
 		if root == nil {
 			break
 		}
-		head := l.head(root)
+		head := decode(root)
 		levels = append(levels, level{root, head})
 		named = head.Extends
 		if named.Empty() {
@@ -70,7 +76,22 @@ func (l *loader) head(root *node) Document {
 	return head
 }
 
-func isSection(key string) bool { return key == "providers" || key == "fields" || key == "usage" }
+// priceHead decodes what a file of prices may hold beside them.
+func (l *loader) priceHead(root *node) Document {
+	own := *root
+	own.entries = slices.DeleteFunc(slices.Clone(root.entries), func(e entry) bool { return e.key == "prices" })
+	var head PriceDocument
+	l.structure(&own, reflect.ValueOf(&head).Elem())
+	if head.Extends.Value == builtinName {
+		l.add(head.Extends.Problem("the built-in prices lie under every file; remove this line"))
+		head.Extends = Text{}
+	}
+	return Document{Version: head.Version, Extends: head.Extends}
+}
+
+func isSection(key string) bool {
+	return key == "providers" || key == "fields" || key == "usage" || key == "prices"
+}
 
 // join adds the keys of a fragment to those of the ones before it. Each entry may stand in one of them only.
 func (l *loader) join(all, fragment *node) {
@@ -122,7 +143,8 @@ func (l *loader) overlay(section string, levels []level) *node {
 		}
 		for _, e := range n.entries {
 			at, exists := index[e.key]
-			switch off := e.value.kind == textKind && e.value.text == "off"; {
+			// A price that is off is still a word on its model: the built-in table may have one.
+			switch off := section != "prices" && e.value.kind == textKind && e.value.text == "off"; {
 			case off && exists:
 				delete(index, e.key)
 			case off:

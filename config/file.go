@@ -6,7 +6,7 @@ type Document struct {
 	// Version of the file's format: 1.
 	Version int `yaml:"version" jsonschema:"required,enum=1"`
 	// Extends is what the file starts from: `builtin`, or the path of another file, relative to this one. An entry of
-	// `providers`, `fields` or `usage` here replaces the one of that name there; `off` in its place removes it.
+	// `providers`, `fields`, `usage` or `prices` here replaces the one of that name there; `off` in its place removes it.
 	Extends Text `yaml:"extends"`
 	// Defaults are laid under every provider: maps key by key, lists add up.
 	Defaults Defaults `yaml:"defaults"`
@@ -16,6 +16,11 @@ type Document struct {
 	Fields map[string]FieldGroup `yaml:"fields"`
 	// Usage holds named sets of rules that say where an answer's usage stands.
 	Usage map[string]RuleSet `yaml:"usage"`
+	// Prices by NAME/MODEL, where NAME is a provider's pricing name and MODEL may hold `*`. They are laid over the built-in
+	// table: the longest key that fits a model is its price. `off` takes a price away, a built-in one too.
+	Prices map[string]PriceRows `yaml:"prices" form:"price"`
+	// Models are names that metrics may show beside those that have a price of their own; any other is `other`.
+	Models TextList `yaml:"models"`
 }
 
 // Defaults are a provider's keys that can be given for all of them.
@@ -34,6 +39,8 @@ type File struct {
 	Providers map[string]Provider
 	Fields    map[string]FieldGroup
 	Usage     map[string]RuleSet
+	Prices    map[string]PriceRows // laid over the built-in table; of `--prices`, too
+	Models    TextList             // that metrics may name
 	// Revision is the first 12 hex digits of the SHA-256 over all YAML files.
 	Revision string
 	// Paths are the files that were read, secrets included, and those that were looked for: a change to one of them calls for a reload.
@@ -55,6 +62,8 @@ type Provider struct {
 	Routes []Route `yaml:"routes"`
 	// Usage names the rule sets that read the answers, general first, special last.
 	Usage TextList `yaml:"usage"`
+	// Pricing is the NAME that `prices` know the provider's models by; default: the provider's own name.
+	Pricing Text `yaml:"pricing" form:"pricing"`
 	// StreamUsage names the way to ask for usage in streams: `openai-chat`, or `off`.
 	StreamUsage Text `yaml:"stream_usage" jsonschema:"enum=openai-chat,enum=off"`
 

@@ -23,6 +23,7 @@ const (
 type Options struct {
 	Builtin   []byte                           // the file that is built in; nil: there is none
 	LookupEnv func(name string) (string, bool) // nil: os.LookupEnv
+	Prices    string                           // path of a file of prices that is laid over those of the providers file; empty: none
 	NoSecrets bool                             // every reference counts as set, and nothing is looked up: for a check away from where the secrets are
 }
 
@@ -33,6 +34,9 @@ type Options struct {
 func Load(path string, o Options) (*File, error) {
 	l := newLoader(o)
 	levels := l.levels(path)
+	if o.Prices != "" {
+		levels = append(levels, l.priceLevels(o.Prices)...)
+	}
 	file := l.assemble(levels)
 	if l.incomplete {
 		file = &File{}
@@ -68,7 +72,7 @@ func newLoader(o Options) *loader {
 // assemble makes one File of the levels, the most general first.
 func (l *loader) assemble(levels []level) *File {
 	var doc Document
-	for _, key := range []string{"providers", "fields", "usage"} {
+	for _, key := range []string{"providers", "fields", "usage", "prices"} {
 		l.sections(key, levels, &doc)
 	}
 	defaults := l.defaults(levels)
@@ -78,7 +82,20 @@ func (l *loader) assemble(levels []level) *File {
 		l.layUnder(&p, defaults)
 		doc.Providers[name] = p
 	}
-	return &File{Providers: doc.Providers, Fields: doc.Fields, Usage: doc.Usage}
+	return &File{Providers: doc.Providers, Fields: doc.Fields, Usage: doc.Usage, Prices: doc.Prices, Models: models(levels)}
+}
+
+// models are those that any level names, each once.
+func models(levels []level) TextList {
+	var all TextList
+	for _, level := range levels {
+		for _, m := range level.head.Models {
+			if !slices.ContainsFunc(all, func(t Text) bool { return t.Value == m.Value }) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
 }
 
 // sections decodes one of the sections of named entries, laid over from all levels.

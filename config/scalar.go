@@ -80,8 +80,18 @@ func (d *decoder) formCheck(form string) func(*node) bool {
 		return d.isHeader
 	case "server":
 		return d.isServerName
+	case "pricing":
+		return d.isPricing
 	}
 	return nil
+}
+
+func (d *decoder) isPricing(n *node) bool {
+	if isProviderName(n.text) && len(n.text) <= maxProviderName {
+		return true
+	}
+	d.reject(n, "%s is no pricing name; it may hold a-z, 0-9 and, not at its start, . _ -", quoted(n.text))
+	return false
 }
 
 // isExpression checks what can be seen of an expression without compiling it. YAML ends an unquoted text at ` #` without

@@ -101,7 +101,7 @@ func structsBelow(t reflect.Type, found []reflect.Type) []reflect.Type {
 	}
 	found = append(found, t)
 	for _, f := range fieldsOf(t) {
-		found = structsBelow(t.Field(f.index).Type, found)
+		found = structsBelow(t.FieldByIndex(f.index).Type, found)
 	}
 	return found
 }
@@ -150,8 +150,20 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"30s", "15m", "1h30m"}}
 	case reflect.TypeFor[FieldGroup]():
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: expressionSchema()}
+	case reflect.TypeFor[Decimal]():
+		return decimalSchema()
+	case reflect.TypeFor[Date]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`}
 	}
 	return nil
+}
+
+// decimalSchema is of a number, or a reference to one.
+func decimalSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "number", Minimum: json.Number("0")},
+		{Type: "string", Pattern: `\$\{`},
+	}}
 }
 
 func expressionSchema() *jsonschema.Schema {
@@ -184,16 +196,26 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 			property.AdditionalProperties.MinLength = nil
 		case "query":
 			property.AdditionalProperties.MinLength = nil
+		case "pricing":
+			property.Pattern = `^[a-z0-9][a-z0-9._-]{0,62}$`
+		case "price":
+			property.PropertyNames = &jsonschema.Schema{Pattern: `^[a-z0-9][a-z0-9._-]{0,62}/.`, MaxLength: new(uint64(maxPriceKey))}
 		case "provider":
 			property.PropertyNames = &jsonschema.Schema{
 				Pattern: `^[a-z0-9][a-z0-9._-]{0,62}$`,
 				Not:     &jsonschema.Schema{Enum: []any{"health", "providers", "favicon.ico"}},
 			}
 		}
-		if typ.Field(f.index).Type.Kind() == reflect.Slice && property.Type == "array" {
+		if typ.FieldByIndex(f.index).Type.Kind() == reflect.Slice && property.Type == "array" {
 			property.MinItems = new(uint64(1))
 		}
-		if typ == reflect.TypeFor[Document]() && isSection(f.key) {
+		if f.key == "modes" {
+			property.AdditionalProperties = &jsonschema.Schema{OneOf: append(decimalSchema().OneOf, property.AdditionalProperties)}
+		}
+		if f.form == "price" {
+			row := &jsonschema.Schema{Ref: "#/$defs/PriceRow"}
+			property.AdditionalProperties = &jsonschema.Schema{OneOf: []*jsonschema.Schema{row, property.AdditionalProperties, {Const: "off"}}}
+		} else if typ == reflect.TypeFor[Document]() && isSection(f.key) {
 			property.AdditionalProperties = orOff(property.AdditionalProperties)
 		}
 	}

@@ -22,9 +22,13 @@ type Settings struct {
 	AdminOpen      bool
 	Metrics        string // empty: no listener for metrics alone
 	Providers      string // empty: none was named
+	Prices         string // empty: there is none
 	Records        string
 	Page           string
-	KeepStreams    bool // the providers' stream_usage is off
+	Identity       string
+	IdentitySalt   Secret   // empty: none was given
+	Labels         []string // LabelsAny or LabelsOff alone, or names in lower case
+	KeepStreams    bool     // the providers' stream_usage is off
 	LogLevel       slog.Level
 	LogFormat      string
 	DrainDelay     time.Duration
@@ -69,8 +73,16 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { return setAddressOrOff(&s.Metrics, v) }},
 		{"providers", "FILE|DIR|builtin", "", "providers file, or a folder of its fragments; without it, `providers.yaml` in the working folder if there is one, else the built-in file",
 			func(s *Settings, v string) error { s.Providers = v; return nil }},
+		{"prices", "FILE", "", "file of prices (`version: 1` and `prices:`) laid over those of the providers file, and taken up with it when it changes",
+			func(s *Settings, v string) error { s.Prices = v; return nil }},
 		{"records", "none|-|FILE", "-", "where each attempt's record goes as a line of JSON; `-` is standard output",
 			func(s *Settings, v string) error { s.Records = v; return nil }},
+		{"identity", "hash|off", "hash", "whether a record's `key` tells clients apart, by a salted hash of their credential",
+			func(s *Settings, v string) error { return setChoice(&s.Identity, v, "hash", "off") }},
+		{"identity-salt", "SALT", "", "salt of these hashes where many gateways are to make the same ones, 16 characters or more; better written as `${file:PATH}`",
+			func(s *Settings, v string) error { return setSalt(&s.IdentitySalt, v) }},
+		{"labels", "NAME,…|*|off", LabelsAny, "which `X-Windhover-Label-NAME` headers of a request its record keeps; upstream goes none",
+			func(s *Settings, v string) error { return setLabels(&s.Labels, v) }},
 		{"page", "full|names|off", "full", "what `/` shows: providers and their upstreams, only their names, or nothing",
 			func(s *Settings, v string) error { return setChoice(&s.Page, v, "full", "names", "off") }},
 		{"stream-usage", "on|off", "on", "whether providers with `stream_usage` are asked for usage in streams; `off` keeps every byte of requests and answers",

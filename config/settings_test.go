@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"reflect"
@@ -38,6 +39,8 @@ func TestSettingsHaveTheirDefaults(t *testing.T) {
 		Admin:        "127.0.0.1:5502",
 		Records:      "-",
 		Page:         "full",
+		Identity:     "hash",
+		Labels:       []string{"*"},
 		LogLevel:     slog.LevelInfo,
 		LogFormat:    "text",
 		DrainTimeout: 10 * time.Minute,
@@ -88,6 +91,17 @@ func TestSwitchNeedsNoValueAsAFlag(t *testing.T) {
 		must(t, err)
 		if s.AdminOpen != c.want {
 			t.Errorf("AdminOpen with %q, %q, %q = %v, want %v", c.file, c.environ, c.args, s.AdminOpen, c.want)
+		}
+	}
+}
+
+func TestLabelsAreAList(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{"*": "[*]", "off": "[off]", "Team": "[team]", "team, App_2-x,TEAM": "[team app_2-x]"} {
+		s, err := loadSettings(t, "", nil, []string{"--labels", written})
+		must(t, err)
+		if got := fmt.Sprint(s.Labels); got != want {
+			t.Errorf("Labels of %q = %s, want %s", written, got, want)
 		}
 	}
 }
@@ -181,6 +195,12 @@ func TestSettingsNameEveryProblem(t *testing.T) {
 		{"a missing file that was named", "", nil, []string{"--config=no-such.yaml"}, "--config: cannot read the settings file no-such.yaml: no such file or directory"},
 		{"a missing variable", "listen: ${NOWHERE}", nil, nil, "windhover.yaml:1:9: listen: the environment variable NOWHERE is not set; set it, or write ${NOWHERE:-default}"},
 		{"an open reference", "", []string{"WINDHOVER_RECORDS=${X"}, nil, "WINDHOVER_RECORDS: this ${ is not closed; write $${ for a literal ${"},
+		{"short salt", "", nil, []string{"--identity-salt=0123456789abcde"}, "--identity-salt: the salt has 15 characters, 16 are the least; write a random text, as openssl rand -hex 32 prints one"},
+		{"short salt behind a reference", "identity_salt: ${X}", []string{"X=s3cret"}, nil, "windhover.yaml:1:16: identity_salt: what stands behind the reference is no SALT"},
+		{"a label that is none", "", nil, []string{"--labels=team,a.b"}, "--labels: a.b is no label's name; write up to 32 letters, digits, - and _"},
+		{"no label", "", nil, []string{"--labels=team,"}, "--labels: \"\" is no label's name; write up to 32 letters, digits, - and _"},
+		{"all labels and one more", "", nil, []string{"--labels=*,team"}, "--labels: * stands alone; write names, or * for all, or off for none"},
+		{"too many labels", "", nil, []string{"--labels=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"}, "--labels: 17 labels are too many; write 16 at most"},
 		{"a value behind a reference is not shown", "listen: ${X}", []string{"X=s3cret"}, nil, "windhover.yaml:1:9: listen: what stands behind the reference is no ADDR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"reflect"
 	"regexp"
 	"slices"
@@ -12,7 +13,7 @@ import (
 // what looks like a credential that was written down as it is, is masked.
 func (f *File) Shown() map[string]any {
 	tree := map[string]any{"version": 1}
-	for key, section := range map[string]any{"providers": f.Providers, "fields": f.Fields, "usage": f.Usage} {
+	for key, section := range map[string]any{"providers": f.Providers, "fields": f.Fields, "usage": f.Usage, "prices": f.Prices, "models": f.Models} {
 		if shown := shownValue(reflect.ValueOf(section)); shown != nil {
 			tree[key] = shown
 		}
@@ -41,6 +42,19 @@ func shownValue(v reflect.Value) any {
 		return x.String()
 	case map[string]Template:
 		return shownTemplates(x)
+	case PriceRows:
+		return shownRows(x)
+	case PriceMode:
+		if !x.Factor.Empty() {
+			return shownValue(reflect.ValueOf(x.Factor))
+		}
+	case Decimal:
+		if x.Empty() {
+			return nil
+		}
+		return json.Number(x.Value)
+	case Date:
+		return given(x.Value)
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -60,6 +74,17 @@ func shownValue(v reflect.Value) any {
 	return v.Interface()
 }
 
+// shownRows are prices as they may stand in a file: a single row without brackets.
+func shownRows(rows PriceRows) any {
+	switch {
+	case rows.Off():
+		return "off"
+	case len(rows) == 1:
+		return shownValue(reflect.ValueOf(rows[0]))
+	}
+	return shownItems(reflect.ValueOf(rows))
+}
+
 func given(text string) any {
 	if text == "" {
 		return nil
@@ -70,7 +95,7 @@ func given(text string) any {
 func shownFields(v reflect.Value) any {
 	tree := map[string]any{}
 	for _, f := range fieldsOf(v.Type()) {
-		if x := shownValue(v.Field(f.index)); x != nil {
+		if x := shownValue(v.FieldByIndex(f.index)); x != nil {
 			tree[f.key] = x
 		}
 	}

@@ -30,16 +30,22 @@ func newAccess(c config.Access) *access {
 // bearer reports whether tokens come in Authorization, where a scheme stands before them (RFC 6750).
 func (a *access) bearer() bool { return a.header == "Authorization" }
 
+// sent is the token that a client has sent; empty if there is none.
+func (a *access) sent(h http.Header) string {
+	sent := h.Get(a.header)
+	if !a.bearer() {
+		return sent
+	}
+	scheme, token, _ := strings.Cut(sent, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimLeft(token, " ")
+}
+
 // admits compares with every token, however early one fits: how long it takes tells nothing.
 func (a *access) admits(h http.Header) bool {
-	sent := h.Get(a.header)
-	if a.bearer() {
-		scheme, token, _ := strings.Cut(sent, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return false
-		}
-		sent = strings.TrimLeft(token, " ")
-	}
+	sent := a.sent(h)
 	if sent == "" {
 		return false
 	}

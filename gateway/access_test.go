@@ -76,7 +76,7 @@ func TestAccessTokenGoesNoFurther(t *testing.T) {
 		},
 		"in a header of the file's": {
 			", header: x-team", "", "X-Team: first-token\r\nX-Windhover-Key: mine",
-			"x-windhover-key: mine",
+			"",
 		},
 		"in Authorization, before what is set there": {
 			", header: Authorization", "headers: {set: {Authorization: Bearer provider}}", "Authorization: bearer  first-token",
@@ -104,7 +104,7 @@ func TestAccessTokenGoesNoFurther(t *testing.T) {
 				t.Fatalf("status = %s, want 200: %s", answer.status(), answer.body)
 			}
 			got := up.lastRequest(t).endToEndFields()
-			if len(got) != 1 || got[0] != c.want {
+			if strings.Join(got, "; ") != c.want {
 				t.Errorf("upstream got %q, want %q", got, c.want)
 			}
 		})

@@ -23,8 +23,8 @@ func asksForUsage(path string) bool { return strings.HasSuffix(path, "/completio
 // provider's prompt cache sees no difference. ok is false for a body that is not streaming, that says already what it
 // wants, or that cannot be understood with certainty: it is to be sent as it is.
 func askForUsage(body []byte) (asked []byte, ok bool) {
-	if !gjson.ValidBytes(body) {
-		return nil, false
+	if !bytes.Contains(body, []byte(`"stream"`)) || !gjson.ValidBytes(body) {
+		return nil, false // most requests that do not stream are known by the first look
 	}
 	request := gjson.ParseBytes(body)
 	if !request.IsObject() || request.Get("stream").Type != gjson.True || ambiguous(request, "stream", "stream_options") {

@@ -19,6 +19,7 @@ type requestBody struct {
 	source io.Reader
 	length int64        // -1: unknown
 	first  func() error // before the first byte is asked for
+	ending func()       // when there is no more, and the trailers are there
 
 	mu    sync.Mutex // the transport reads, the exchange asks
 	all   []byte     // of a body that was read before it was sent
@@ -41,6 +42,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := b.source.Read(p)
+	if err == io.EOF && b.ending != nil {
+		b.ending()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.n += int64(n)
@@ -142,6 +146,10 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 	if r.Header["Expect"] != nil {
 		x.body.first = x.mayContinue
 	}
+	if r.Trailer != nil {
+		deleteOwn(r.Trailer) // before they are announced, and when all have come
+		x.body.ending = func() { deleteOwn(r.Trailer) }
+	}
 	_ = x.client.EnableFullDuplex() // without it net/http closes the body when the answer begins; HTTP/2 needs none
 	out.Body, out.Trailer, out.GetBody = x.body, r.Trailer, x.body.again
 	return nil
@@ -156,7 +164,9 @@ func (x *exchange) takeBody(b *requestBody) {
 
 // attachWhole reads the whole body. In memory, net/http sends it together with the header.
 func (x *exchange) attachWhole(out *http.Request) *failure {
+	x.clock.wait()
 	body, err := x.body.readAll()
+	x.clock.resume()
 	if err != nil {
 		return badRequest("body_cut", "the request's body ended before its Content-Length")
 	}

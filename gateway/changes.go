@@ -17,10 +17,21 @@ const maxChanged = 10
 func changesBetween(before, after *config.File) []any {
 	changes := sectionChanges("providers", before.Providers, after.Providers)
 	changes = append(changes, sectionChanges("usage", before.Usage, after.Usage)...)
-	return append(changes, sectionChanges("fields", before.Fields, after.Fields)...)
+	changes = append(changes, sectionChanges("fields", before.Fields, after.Fields)...)
+	changes = append(changes, sectionChanges("prices", before.Prices, after.Prices)...)
+	return append(changes, sectionChanges("models", modelsOf(before), modelsOf(after))...)
 }
 
-func sectionChanges[T config.Provider | config.FieldGroup | config.RuleSet](section string, before, after map[string]T) []any {
+// modelsOf is the models that a file names, as a section.
+func modelsOf(f *config.File) map[string]config.PriceRows {
+	names := make(map[string]config.PriceRows, len(f.Models))
+	for _, m := range f.Models {
+		names[m.Value] = nil
+	}
+	return names
+}
+
+func sectionChanges[T config.Provider | config.FieldGroup | config.RuleSet | config.PriceRows](section string, before, after map[string]T) []any {
 	var added, removed, changed []string
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		if old, ok := before[name]; !ok {

@@ -62,32 +62,25 @@ const headerDelay = time.Millisecond
 
 // headerFlush sends the header when the body does not follow at once.
 type headerFlush struct {
-	mu    sync.Mutex
-	done  bool
-	timer *time.Timer
+	mu  sync.Mutex // held while the header is sent
+	due bool       // the header was written, and nothing behind it
 }
 
-func (x *exchange) flushHeaderSoon() *headerFlush {
-	f := new(headerFlush)
-	f.timer = time.AfterFunc(headerDelay, func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if !f.done {
-			_ = x.flush() // a client that is gone is noticed by the next write
-		}
-	})
-	return f
-}
-
-// stop leaves the writer to the caller alone.
-func (f *headerFlush) stop() {
-	if f.done {
-		return // written by the caller itself, so read without the lock
-	}
-	f.timer.Stop()
+// send flushes the header, in the goroutine of the exchange's watch.
+func (f *headerFlush) send(x *exchange) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.done = true
+	if f.due {
+		f.due = false
+		_ = x.flush() // a client that is gone is noticed by the next write
+	}
+}
+
+// set says whether the header is to be sent. Once it is not, the writer is the caller's alone.
+func (f *headerFlush) set(due bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.due = due
 }
 
 // announceTrailers names the trailers that the upstream has announced.

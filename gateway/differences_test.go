@@ -80,6 +80,12 @@ func differences() []difference {
 			request: post + "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: 1\r\n\r\n", upstream: "POST" + seen + "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
 		},
 		{
+			what:     "In a request: `X-Windhover-…`.",
+			why:      "Headers and trailers of such a name are between a client and the gateway: access tokens, labels. The file can set one for a gateway behind this one.",
+			request:  post + "X-Windhover-Key: k\r\nx-windhover-label-team: a\r\nTrailer: A, X-Windhover-Label-B\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: 1\r\nX-Windhover-Label-B: 1\r\nX-Windhover-Label-C: 1\r\n\r\n",
+			upstream: "POST" + seen + "Transfer-Encoding: chunked\r\nTrailer: A\r\n\r\n2\r\nok\r\n0\r\nA: 1\r\n\r\n",
+		},
+		{
 			what:    "In a request: a second `User-Agent`, and an empty one.",
 			why:     "`net/http` writes one, or none.",
 			request: get + "User-Agent: a\r\nUser-Agent: b\r\n\r\n", upstream: "GET" + seen + "User-Agent: a\r\n\r\n",

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -33,6 +35,7 @@ type exchange struct {
 	body     *requestBody
 	observer *usage.Observer
 	record   *usage.Record
+	asker    asker
 	sent     bool // the answer's header went to the client
 
 	added   bool          // usage was asked for in the client's name
@@ -51,7 +54,10 @@ type exchange struct {
 	left usage.End // what had interrupted the exchange when its answer came to a clean end; empty if nothing had
 
 	idle, write stepTimer
+	watch       watch
+	header      headerFlush
 	total       *time.Timer // nil: no limit
+	clock       clock
 
 	mu       sync.Mutex // held while another goroutine sets deadlines of w
 	copying  bool       // the answer's body is on its way, under mu
@@ -62,7 +68,7 @@ type exchange struct {
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *exchange {
 	now := time.Now()
 	snapshot := g.snapshot.Load()
-	x := &exchange{gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), r: r}
+	x := &exchange{gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), r: r, clock: clock{began: now}}
 	x.ctx, x.cancel = context.WithCancelCause(r.Context())
 	x.record = &usage.Record{
 		ID:        newID(),
@@ -77,13 +83,26 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *excha
 	return x
 }
 
-// newID is a UUIDv7 (RFC 9562): unique, and sorted by time.
+// newID is a UUIDv7 (RFC 9562): unique, and sorted by time. It need not be hard to guess, so its random bits are from the
+// runtime's own generator, which asks no system call for them.
 func newID() string {
-	id, err := uuid.NewV7()
+	id, err := uuid.NewV7FromReader(randomBits{})
 	if err != nil {
-		panic(err) // the system's random source cannot fail (crypto/rand)
+		panic(err) // our bug: randomBits has no error
 	}
 	return id.String()
+}
+
+// randomBits is an endless source of random bytes.
+type randomBits struct{}
+
+func (randomBits) Read(p []byte) (int, error) {
+	for i := 0; i < len(p); i += 8 {
+		var bits [8]byte
+		binary.LittleEndian.PutUint64(bits[:], rand.Uint64())
+		copy(p[i:], bits[:])
+	}
+	return len(p), nil
 }
 
 // finish closes the account, exactly once. It runs on every way out, panics included.
@@ -108,6 +127,7 @@ func (x *exchange) release(whole bool) {
 	if x.total != nil {
 		x.total.Stop()
 	}
+	x.stopWatch()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.finished = true
@@ -133,7 +153,19 @@ func (x *exchange) account() {
 	x.note(rec)
 	if x.observer != nil {
 		x.settle(x.observer.Close(rec.End == usage.EndComplete))
+		x.observer.Release()
 	}
+	rec.Gaps = x.clock.gaps
+	if rec.Attempt > 0 && rec.Status != http.StatusSwitchingProtocols {
+		rec.Overhead = x.clock.stop()
+	}
+	x.deliver(rec)
+}
+
+// deliver hands a record that is filled in to the sink, with who asked and what it cost.
+func (x *exchange) deliver(rec *usage.Record) {
+	x.sign(rec)
+	x.snapshot.Charge(rec)
 	x.gateway.options.Sink(rec)
 }
 
@@ -155,6 +187,7 @@ func (x *exchange) settle(found usage.Result) {
 	rec := x.record
 	report(rec, found)
 	if found.Fault != nil {
+		rec.Fault = true
 		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", found.Fault)
 	}
 	switch {
@@ -208,6 +241,7 @@ func (x *exchange) asked(status int, header http.Header) usage.Exchange {
 // HTTP/1.1. An HTTP/1.0 client takes a closed connection for the answer's end, so it gets a TCP reset. On HTTP/1 the
 // connection is taken from net/http, which would wait for the rest of the request before it closes.
 func (x *exchange) abort() {
+	x.clock.wait()
 	_ = x.flush() // an answer whose body never began has a header all the same
 	if x.r.ProtoMajor == 1 {
 		if conn, _, err := x.client.Hijack(); err == nil {

@@ -47,6 +47,16 @@ type Options struct {
 	Checkpoint time.Duration
 	// KeepStreams turns off asking for usage in streams (`stream_usage`) everywhere: requests and answers keep every byte.
 	KeepStreams bool
+	// Identity says whether a record's Key tells clients apart; IdentityHash by default.
+	Identity Identity
+	// IdentitySalt is what their credentials are hashed with: gateways with the same one make the same keys. Without it the
+	// salt is kept in Data, and without that it is another one in every process.
+	IdentitySalt config.Secret
+	// Data is the folder for what a gateway keeps; none by default. It is made where it is missing.
+	Data string
+	// Labels are the names, in any case, of the X-Windhover-Label-* headers that records keep: config.LabelsAny, the
+	// default, for all, config.LabelsOff for none. Whatever they are, no X-Windhover-* header of a client goes upstream.
+	Labels []string
 	// Load reads the file again for Reload.
 	Load func() (*config.File, error)
 	// Reloaded is told how each Reload ended, one call at a time: the revision in use, and the error if it changed nothing.
@@ -71,6 +81,8 @@ type Gateway struct {
 	transports transports
 	open       openExchanges
 	decliners  decliners
+	identity   *identity
+	labels     *labels
 	decoding   *stream.Budget // of all observers together
 	draining   atomic.Bool
 	pages      http.Handler
@@ -99,6 +111,7 @@ func New(f *config.File, o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{decoding: stream.NewBudget(decodeMemory), options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
+	g.identity, g.labels = newIdentity(o), newLabels(o.Labels)
 	g.use(s)
 	g.pages = g.newPages()
 	return g, nil

@@ -20,6 +20,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 	defer x.finish() // exactly once, whatever happens below
 
 	refused := x.admit(t)
+	x.identify(t.query)
 	if denied := x.authorize(); denied != nil {
 		refused = denied // whom the file does not name learns nothing of the routes either
 	}
@@ -54,6 +55,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 func (g *Gateway) reject(w http.ResponseWriter, r *http.Request, t target) {
 	x := g.begin(w, r, t)
 	defer x.finish()
+	x.identify(t.query)
 	x.refuse(usage.EndRejected, badRequest("bad_target", "this is a gateway, not a forward proxy: ask for /PROVIDER/…"))
 }
 
@@ -63,8 +65,8 @@ func (x *exchange) admit(t target) (refused *failure) {
 	x.provider, x.match, refused = x.snapshot.match(name, rest)
 	if x.provider != nil {
 		x.record.Provider = x.provider.name
-		x.idle = stepTimer{x: x, limit: x.provider.idle, cause: errIdle}
-		x.write = stepTimer{x: x, limit: x.provider.write, cause: errWrite}
+		x.idle.x, x.idle.limit, x.idle.cause = x, x.provider.idle, errIdle
+		x.write.x, x.write.limit, x.write.cause = x, x.provider.write, errWrite
 		x.startTotal()
 	}
 	if refused != nil {
@@ -152,10 +154,12 @@ func (x *exchange) rejection(refused *failure) (usage.End, *failure) {
 // been closed, is sent again; net/http does so by itself, but not if it saw the end before it took up the request.
 func (x *exchange) send(out *http.Request) (*http.Response, error) {
 	x.record.Attempt, x.record.Final = max(x.record.Attempt, 1), true
+	x.clock.wait()
 	res, err := x.match.route.transport.RoundTrip(out)
 	for err != nil && x.unsent() && rewind(out) {
 		res, err = x.match.route.transport.RoundTrip(out)
 	}
+	x.clock.resume()
 	x.endInformational()
 	if err != nil {
 		return nil, err
@@ -249,16 +253,17 @@ func (x *exchange) stream(res *http.Response) usage.End {
 	if !x.beginCopy() {
 		return x.readFailure()
 	}
-	flush := x.flushHeaderSoon()
-	defer flush.stop()
+	x.header.set(true)
+	defer x.header.set(false)
+	x.startWatch(headerDelay)
 	buffer := takeBuffer(res.ContentLength)
 	defer func() { buffer.give() }()
 	for {
-		x.idle.start()
+		x.idle.startAt(x.clock.wait())
 		n, err := res.Body.Read(buffer.bytes())
 		x.idle.stop()
 		if n > 0 {
-			flush.stop()
+			x.header.set(false)
 			if end, ok := x.pass(buffer.bytes()[:n]); !ok {
 				return end
 			}
@@ -272,6 +277,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 
 // endOfBody says how an answer ended that will bring no more bytes.
 func (x *exchange) endOfBody(err error) usage.End {
+	x.clock.resume()
 	if x.remover != nil {
 		if end, ok := x.toClient(x.remover.rest()); !ok {
 			return end
@@ -290,10 +296,14 @@ func (x *exchange) endOfBody(err error) usage.End {
 // pass writes a read to the client, then lets the observer see it: the client never waits for the accounting.
 func (x *exchange) pass(p []byte) (end usage.End, ok bool) {
 	if x.remover != nil {
+		x.clock.piece()
 		x.observer.Write(p) // before p is changed
-		return x.toClient(x.remover.write(p))
+		p = x.remover.write(p)
+		x.clock.wait()
+		return x.toClient(p)
 	}
 	end, ok = x.toClient(p)
+	x.clock.piece()
 	x.observer.Write(p)
 	return end, ok
 }

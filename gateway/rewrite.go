@@ -127,11 +127,12 @@ func (s *nameSet) index(text, piece string) int {
 	return -1
 }
 
-// requestHeader is the header that goes upstream: the client's, less what ends at this hop, less what the file removes,
-// plus what it sets. The slices of values are shared with in: nobody writes to them.
+// requestHeader is the header that goes upstream: the client's, less what ends at this hop, the gateway's own and what the
+// file removes, plus what it sets. The slices of values are shared with in: nobody writes to them.
 func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
 	out := make(http.Header, len(in)+4)
 	copyEndToEnd(out, in, &w.remove)
+	deleteOwn(out)
 	if !w.remove.has("Te") && httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
 		out["Te"] = []string{"trailers"} // the one value that is for the upstream too (RFC 9110, section 10.1.4)
 	}

@@ -86,7 +86,7 @@ func (s *session) checkpoint(interval time.Duration) {
 	if s.x.observer != nil {
 		report(&rec, s.x.observer.Checkpoint())
 	}
-	s.x.gateway.options.Sink(&rec)
+	s.x.deliver(&rec)
 }
 
 // close ends the account when nothing passes any more: no checkpoint follows. It returns how the session ended, which the

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"windhover/config"
+	"windhover/gateway/price"
 	"windhover/gateway/usage"
 )
 
@@ -20,6 +22,7 @@ type Snapshot struct {
 	since     time.Time    // when it came into use
 	providers map[string]*provider
 	names     []string // sorted
+	prices    *price.Table
 }
 
 // provider is one entry of the file, compiled.
@@ -30,7 +33,8 @@ type provider struct {
 	request  rewrite
 	response rewrite
 	rules    *usage.Rules
-	mask     mask // of what stands in its addresses
+	pricing  string // the name that its models' prices are found by
+	mask     mask   // of what stands in its addresses
 
 	asksUsage bool // in streams that do not report it by themselves
 
@@ -57,6 +61,9 @@ type CompileOptions struct {
 func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 	s := &Snapshot{Revision: f.Revision, file: f, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers))}
 	sets, problems := usage.Compile(f)
+	var more config.Problems
+	s.prices, more = price.Compile(f)
+	problems = append(problems, more...)
 	for _, name := range s.names {
 		p, more := compileProvider(f.Providers[name], sets)
 		problems = append(problems, more...)
@@ -75,6 +82,7 @@ func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Problems) {
 	p := &provider{
 		name:      c.Name,
+		pricing:   cmp.Or(c.Pricing.Value, c.Name),
 		asksUsage: c.StreamUsage.Value == streamUsageOpenAI,
 
 		access: newAccess(c.Access),

@@ -63,6 +63,7 @@ func (x *exchange) declined(res *http.Response) bool {
 	if !x.added || (res.StatusCode != http.StatusBadRequest && res.StatusCode != http.StatusUnprocessableEntity) {
 		return false
 	}
+	x.startWatch(x.idle.limit)
 	x.idle.start()
 	head, err := io.ReadAll(io.LimitReader(res.Body, maxDeclined))
 	x.idle.stop()
@@ -108,7 +109,7 @@ func (x *exchange) endAttempt(res *http.Response) {
 	ended := *x.record
 	ended.Final, ended.Status, ended.End, ended.UsageState = false, res.StatusCode, usage.EndComplete, usage.None
 	x.note(&ended)
-	x.gateway.options.Sink(&ended)
+	x.deliver(&ended)
 	x.record.ID, x.record.Attempt, x.record.StreamUsage = newID(), x.record.Attempt+1, ""
 	x.record.Time, x.record.FirstByte = time.Now(), 0
 	x.tries = 0

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"errors"
+	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,27 +16,80 @@ var (
 )
 
 // stepTimer interrupts the exchange when one step of it takes too long: a read from the upstream, a write to the client.
-// Between the steps it does not run, so that a slow client is never taken for a silent upstream.
+// Between the steps it does not run, so that a slow client is never taken for a silent upstream. A step only writes down when
+// it began, and the exchange's watch looks after it: a stream has two steps for every piece, and to set a timer for each
+// would cost more than all that is done with the piece.
 type stepTimer struct {
 	x     *exchange
 	limit time.Duration // 0: none
 	cause error
-	timer *time.Timer
+	began atomic.Int64 // when the step under way began, by the exchange's clock; 0: none is
 }
 
 func (t *stepTimer) start() {
-	switch {
-	case t.limit == 0:
-	case t.timer == nil:
-		t.timer = time.AfterFunc(t.limit, func() { t.x.interrupt(t.cause) })
-	default:
-		t.timer.Reset(t.limit)
+	if t.limit > 0 {
+		t.startAt(t.x.clock.now())
 	}
 }
 
-func (t *stepTimer) stop() {
-	if t.timer != nil {
-		t.timer.Stop()
+// startAt is start for who has just read the exchange's clock.
+func (t *stepTimer) startAt(now time.Duration) { t.began.Store(int64(now)) }
+
+func (t *stepTimer) stop() { t.began.Store(0) }
+
+// left is how long the step under way, or one that begins now, may still take. Without a limit that is for ever.
+func (t *stepTimer) left() time.Duration {
+	if t.limit == 0 {
+		return math.MaxInt64
+	}
+	began := t.began.Load()
+	if began == 0 {
+		return t.limit
+	}
+	return time.Duration(began) + t.limit - t.x.clock.now()
+}
+
+// watch is the one timer of all steps of an exchange.
+type watch struct {
+	timer *time.Timer // nil: there was nothing to look after yet
+	ended atomic.Bool
+}
+
+// startWatch makes the exchange's steps be looked after, for the first time when first has passed; 0: that need not be.
+func (x *exchange) startWatch(first time.Duration) {
+	if first == 0 {
+		return
+	}
+	if x.watch.timer == nil {
+		x.watch.timer = time.AfterFunc(math.MaxInt64, x.look) // it must not fire before look can see it
+	}
+	x.watch.timer.Reset(first)
+}
+
+// look sends a header that waits, and interrupts the exchange if a step has taken too long. Otherwise it looks again when
+// one may have.
+func (x *exchange) look() {
+	x.header.send(x)
+	least := time.Duration(math.MaxInt64)
+	for _, t := range [...]*stepTimer{&x.idle, &x.write} {
+		left := t.left()
+		if left <= 0 {
+			x.interrupt(t.cause)
+			return
+		}
+		least = min(least, left)
+	}
+	x.watch.timer.Reset(least)
+	if x.watch.ended.Load() {
+		x.watch.timer.Stop()
+	}
+}
+
+// stopWatch is the end of startWatch.
+func (x *exchange) stopWatch() {
+	x.watch.ended.Store(true)
+	if x.watch.timer != nil {
+		x.watch.timer.Stop()
 	}
 }
 

@@ -86,6 +86,7 @@ func (x *exchange) join(conn net.Conn, client io.Reader, upstream io.ReadWriteCl
 		done(by)
 	})
 	defer stop()
+	x.startWatch(x.idle.limit)
 	x.idle.start()
 	defer x.idle.stop()
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -47,6 +48,8 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	if err := checkListeners(s); err != nil {
 		return usageError{err}
 	}
+	floor := newHeapFloor()
+	defer runtime.KeepAlive(floor)
 	signals := takeSignals(ctx)
 	defer signals.release()
 
@@ -136,6 +139,9 @@ func (p program) newGateway(path string, s config.Settings, o gateway.Options) (
 	o.Load = func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
 	o.Page = gateway.Page(s.Page)
 	o.KeepStreams = s.KeepStreams
+	o.Identity = gateway.Identity(s.Identity)
+	o.IdentitySalt = s.IdentitySalt
+	o.Labels = s.Labels
 	o.PublicURL = s.PublicURL
 	o.TrustedProxies = s.TrustedProxies
 	o.Loopback = isLocal(s.Listen)

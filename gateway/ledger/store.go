@@ -5,6 +5,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"windhover/gateway/usage"
@@ -48,6 +49,15 @@ var (
 	ErrNotFound    = errors.New("no such record")               // no record has the ID
 	ErrTooManyRows = errors.New("the answer has too many rows") // more than the question allows
 )
+
+// ExpiredError says that a question needs records that have expired: it combines what no rollup tells apart, as a key with a
+// label, or hours with the models of one key.
+type ExpiredError struct{ Before time.Time }
+
+func (e *ExpiredError) Error() string {
+	return fmt.Sprintf("records before %s have expired, and totals by hour and day cannot tell this; ask from then on, or group and filter by less",
+		e.Before.Format(time.RFC3339))
+}
 
 // Repriced is a record's new cost. Price comes with its row.
 type Repriced struct {

@@ -54,6 +54,7 @@ func New(f Format, emit func(Event), o Options) Decoder {
 	case EventStream:
 		return &frameDecoder{emit: emit, payload: unwrapper{data: h}, left: preludeSize}
 	default:
+		h.pooled = true
 		return &jsonDecoder{emit: emit, value: h}
 	}
 }

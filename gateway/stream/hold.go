@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -13,9 +14,11 @@ type hold struct {
 	projection *Projection // may be nil
 	projector  *Projector  // made when the first event grew too large
 
-	buf     []byte // what came so far, while it is below the limit
-	size    int    // how many bytes were written
-	large   bool   // size went over the limit
+	buf     []byte              // what came so far, while it is below the limit
+	pooled  bool                // buf is lent from a pool, and given back by release
+	lent    *[DefaultLimit]byte // what buf lies in, if it is
+	size    int                 // how many bytes were written
+	large   bool                // size went over the limit
 	dropped int
 }
 
@@ -30,6 +33,7 @@ func newHold(o Options) hold {
 func (h *hold) write(p []byte) {
 	h.size += len(p)
 	if !h.large && h.size <= h.limit {
+		h.room()
 		h.buf = append(h.buf, p...)
 		return
 	}
@@ -84,6 +88,26 @@ func (h *hold) reset() {
 		h.projector.Reset()
 	}
 	h.buf, h.size, h.large = h.buf[:0], 0, false
+}
+
+// holds are the buffers of JSON bodies, as large as the usual limit, so that they never grow. A stream's events mostly lie in
+// one piece, and its buffer for the others lives as long as the stream does: it is as small as they are.
+var holds = sync.Pool{New: func() any { return new([DefaultLimit]byte) }}
+
+// room gives the first bytes of the first event a buffer.
+func (h *hold) room() {
+	if h.pooled && h.lent == nil && h.limit <= DefaultLimit {
+		h.lent = holds.Get().(*[DefaultLimit]byte)
+		h.buf = h.lent[:0]
+	}
+}
+
+// release gives the buffer back. What was handed on from it is no longer valid, and nothing may be written any more.
+func (h *hold) release() {
+	if h.lent != nil {
+		holds.Put(h.lent)
+		h.lent, h.buf = nil, nil
+	}
 }
 
 // bom takes a UTF-8 byte order mark away from the start of a body. What only begins like one goes with it: it is no text.

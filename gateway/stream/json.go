@@ -40,6 +40,7 @@ func (d *jsonDecoder) Write(p []byte) {
 }
 
 func (d *jsonDecoder) Close() {
+	defer d.value.release()
 	switch d.step {
 	case inBody:
 		d.hand()

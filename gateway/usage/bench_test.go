@@ -45,6 +45,7 @@ func BenchmarkJSONAnswer(b *testing.B) {
 				o := rules.Observe(x)
 				o.Write(body)
 				o.Close(true)
+				o.Release()
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/tidwall/gjson"
 
@@ -53,15 +54,30 @@ func (r *Rules) Observe(x Exchange) *Observer {
 	o := newObserver(x)
 	plan := r.plan(&o.scope)
 	if plan == nil {
+		o.Release()
 		return nil
 	}
 	o.begin(plan, stream.DefaultLimit)
 	return o
 }
 
+// observers that were released, to be used again: one is most of what reading an answer would allocate.
+var observers = sync.Pool{New: func() any { return new(Observer) }}
+
+// Release gives a closed observer back; the result stays valid. One of a WebSocket session has been known to two goroutines,
+// and is left to the garbage collector.
+func (o *Observer) Release() {
+	if o == nil || o.socket != nil || o.trace != nil {
+		return
+	}
+	*o = Observer{}
+	observers.Put(o)
+}
+
 // newObserver is an observer that has no plan yet.
 func newObserver(x Exchange) *Observer {
-	o := &Observer{exchange: x}
+	o := observers.Get().(*Observer)
+	o.exchange = x
 	o.scope.exchange = &o.exchange
 	o.scope.document.members = o.room.members[:0]
 	return o

@@ -100,8 +100,14 @@ type Record struct {
 	// Labels are what the client said of itself in X-Windhover-Label-* headers, by lower-case name; nil: nothing.
 	Labels map[string]string
 
-	// ModelLabel is the model as metrics may name it: a name from a closed set that no client can add to, or Other. It is
-	// not part of the JSON.
+	// What follows is for metrics, and not part of the JSON.
+
+	// Overhead is the time in which the whole exchange waited for neither of its sides, as far as the gateway's own handler
+	// sees it; 0 for one that was refused, for an attempt that was not the last, and for a WebSocket session.
+	Overhead time.Duration
+	Gaps     *Gaps // between the pieces of the answer; nil: there were none, or it is a WebSocket session
+	Fault    bool  // usage could not be read, by a bug of the gateway's; UsageState is Unreadable
+	// ModelLabel is the model as metrics may name it: a name from a closed set that no client can add to, or Other.
 	ModelLabel string
 }
 
@@ -130,9 +136,9 @@ func (r *Record) MarshalJSON() ([]byte, error) {
 	o.text("time", r.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
 	o.text("client", r.Client)
 	o.text("provider", r.Provider)
-	o.text("method", clean(r.Method, maxText))
-	o.text("path", clean(r.Path, maxRequestPath))
-	o.text("request_model", clean(r.RequestModel, maxText))
+	o.text("method", Clean(r.Method, maxText))
+	o.text("path", Clean(r.Path, maxRequestPath))
+	o.text("request_model", Clean(r.RequestModel, maxText))
 	o.text("model", r.Usage.Text(Model))
 	o.positive("status", r.Status)
 	o.truth("stream", r.Stream)

@@ -42,7 +42,7 @@ func newSetting(r *planned, f Field, v value) Setting {
 	if f.Number() {
 		return Setting{r.name, f, json.Number(v.text())}
 	}
-	return Setting{r.name, f, clean(v.text(), maxText)}
+	return Setting{r.name, f, Clean(v.text(), maxText)}
 }
 
 // Origin is what decided a field's value.
@@ -154,7 +154,7 @@ func outline(data []byte) string {
 		names = append(names, key.String())
 		return len(names) < maxOutline
 	})
-	return clean(strings.Join(names, " "), maxOutline)
+	return Clean(strings.Join(names, " "), maxOutline)
 }
 
 // outlineOfText shows words that frame a stream, such as [DONE], and nothing else.

@@ -71,7 +71,7 @@ func (u *Usage) SetNumber(f Field, n Number) {
 // SetText reports a text for a field that holds text, cut to 256 bytes of valid UTF-8.
 func (u *Usage) SetText(f Field, s string) {
 	if !f.Number() && f < allFields {
-		u.texts[f-numberFields] = clean(s, maxText)
+		u.texts[f-numberFields] = Clean(s, maxText)
 	}
 }
 
@@ -91,7 +91,7 @@ func (u *Usage) set(f Field, v value) {
 func shapeFor(f Field, v value) value {
 	if !f.Number() {
 		if s := v.text(); s != "" {
-			return ofText(clean(s, maxText))
+			return ofText(Clean(s, maxText))
 		}
 		return value{}
 	}
@@ -143,8 +143,8 @@ func (u *Usage) write(o *object) {
 // maxText is how much is kept of a text that comes from outside, in bytes.
 const maxText = 256
 
-// clean is a text from outside, safe to keep: valid UTF-8, at most limit bytes, cut between two characters.
-func clean(s string, limit int) string {
+// Clean is a text from outside, safe to keep: valid UTF-8, at most limit bytes, cut between two characters.
+func Clean(s string, limit int) string {
 	s = strings.Clone(s[:min(len(s), limit+utf8.UTFMax)])
 	s = strings.ToValidUTF8(s, "\ufffd")
 	if len(s) <= limit {

@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestCredentialIsTheSameInWhateverItComes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ header, value, query string }{
+		{header: "Authorization", value: "Bearer sk-1"},
+		{header: "Authorization", value: "bearer  sk-1 "},
+		{header: "Authorization", value: "Basic sk-1"},
+		{header: "Authorization", value: "Token sk-1"},
+		{header: "Authorization", value: "Key sk-1"},
+		{header: "Authorization", value: "Api-Key sk-1"},
+		{header: "Authorization", value: "sk-1"},
+		{header: "Authorization", value: "AWS4-HMAC-SHA256 Credential=sk-1/20261125/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=abc"},
+		{header: "Authorization", value: "AWS4-ECDSA-P256-SHA256 SignedHeaders=host, Credential=sk-1/20261125/bedrock/aws4_request, Signature=def"},
+		{header: "X-Api-Key", value: "sk-1"},
+		{header: "Api-Key", value: "sk-1"},
+		{header: "X-Goog-Api-Key", value: " sk-1"},
+		{header: "Xi-Api-Key", value: "sk-1"},
+		{header: "Ocp-Apim-Subscription-Key", value: "sk-1"},
+		{header: "Sec-Websocket-Protocol", value: "realtime, openai-insecure-api-key.sk-1, openai-beta.realtime-v1"},
+		{header: "Sec-Websocket-Protocol", value: "xai-client-secret.sk-1"},
+		{header: "Sec-Websocket-Protocol", value: "token, sk-1"},
+		{header: "Sec-Websocket-Protocol", value: "Bearer,sk-1"},
+		{query: "alt=sse&key=sk-1"},
+		{query: "key=sk%2D1&alt=sse"},
+		{query: "api-key=sk-1"},
+		{query: "access_token=sk-1"},
+		{query: "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=sk-1%2F20261125%2Fus-east-1%2Fbedrock%2Faws4_request&X-Amz-Signature=abc"},
+		{query: "key=&token=sk-1"},
+	} {
+		if got := credentialIn(http.Header{c.header: {c.value}}, c.query); got != "sk-1" {
+			t.Errorf("credentialIn(%s: %s, ?%s) = %q, want sk-1", c.header, c.value, c.query, got)
+		}
+	}
+}
+
+func TestRequestWithoutCredential(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ header, value, query string }{
+		{},
+		{header: "Authorization", value: ""},
+		{header: "Authorization", value: " "},
+		{header: "Authorization", value: "AWS4-HMAC-SHA256 nothing"},
+		{header: "X-Api-Key", value: " "},
+		{header: "X-Windhover-Key", value: "nobody asked for it"},
+		{header: "Sec-Websocket-Protocol", value: "realtime, token"},
+		{query: "keys=1&monkey=2"},
+		{query: "key"},
+	} {
+		if got := credentialIn(http.Header{c.header: {c.value}}, c.query); got != "" {
+			t.Errorf("credentialIn(%s: %s, ?%s) = %q, want none", c.header, c.value, c.query, got)
+		}
+	}
+}
+
+func FuzzCredential(f *testing.F) {
+	f.Add("Bearer a", "token, b", "key=c")
+	f.Add("AWS4-HMAC-SHA256 Credential=/", ",,", "%zz&=&key=%")
+	f.Fuzz(func(t *testing.T, authorization, protocols, query string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Authorization"], r.Header["Sec-Websocket-Protocol"] = []string{authorization}, []string{protocols}
+		if a, b := credentialIn(r.Header, query), credentialIn(r.Header, query); a != b {
+			t.Errorf("credentialIn(%q, %q, %q) = %q, then %q", authorization, protocols, query, a, b)
+		}
+	})
+}

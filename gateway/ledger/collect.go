@@ -1,0 +1,157 @@
+package ledger
+
+import (
+	"time"
+
+	"windhover/gateway/usage"
+)
+
+// flight is a batch on its way to the store.
+type flight struct {
+	records []*usage.Record
+	since   time.Time  // when its first record came
+	done    chan error // what the store said of it
+}
+
+// collector is what the collecting goroutine knows.
+type collector struct {
+	*Ledger
+	batch []*usage.Record
+	since time.Time   // when the batch's first record came
+	due   *time.Timer // when it is old enough to go
+
+	flight  *flight     // nil: none
+	overdue *time.Timer // when it is too old
+	slow    *time.Timer // when it is worth a word that the store has not come back to batches
+}
+
+// slowSay is how long the store may be busy until that is logged: every disk takes a second now and then.
+const slowSay = 2 * time.Second
+
+// collect gathers records until Close, and then until none is left.
+func (l *Ledger) collect() {
+	defer close(l.collected)
+	c := collector{Ledger: l, due: stoppedTimer(), overdue: stoppedTimer(), slow: stoppedTimer()}
+	for c.step() {
+	}
+	c.finish()
+}
+
+// step waits for the next thing to happen. It is false when nothing more will come.
+func (c *collector) step() bool {
+	queue := c.queue
+	if len(c.batch) >= batchRecords {
+		queue = nil // the batch in flight is not back, but will be soon, or is overdue
+	}
+	var landed chan error
+	if c.flight != nil {
+		landed = c.flight.done
+	}
+	select {
+	case r := <-queue:
+		c.add(r)
+	case <-c.due.C:
+		c.dispatch()
+	case err := <-landed:
+		c.land(err)
+	case <-c.overdue.C:
+		c.slow.Reset(slowSay)
+		c.fallBack()
+	case <-c.slow.C:
+		c.saySlow()
+	case <-c.closing:
+		return false
+	}
+	return true
+}
+
+func (c *collector) add(r *usage.Record) {
+	if len(c.batch) == 0 {
+		c.since = time.Now()
+		c.due.Reset(batchAge)
+	}
+	c.batch = append(c.batch, r)
+	if len(c.batch) >= batchRecords {
+		c.dispatch()
+	}
+}
+
+// dispatch sends the batch to where batches go at the moment. While another one is in flight, it grows on.
+func (c *collector) dispatch() {
+	if c.flight != nil || len(c.batch) == 0 {
+		return
+	}
+	if !c.spool.keep(c.batch) {
+		c.flight = &flight{c.batch, c.since, make(chan error, 1)}
+		c.overdue.Reset(time.Until(c.since.Add(commitAge)))
+		c.flights <- c.flight
+	}
+	c.batch = nil
+	c.due.Stop()
+}
+
+// land takes note of what became of the batch in flight.
+func (c *collector) land(err error) {
+	if err != nil {
+		c.fallBack()
+		return
+	}
+	c.flight = nil
+	c.overdue.Stop()
+	if len(c.batch) >= batchRecords || time.Since(c.since) >= batchAge {
+		c.dispatch()
+	}
+}
+
+// fallBack gives the batch in flight to the spool, and all that follow. If the store takes it all the same, it has it twice
+// and keeps it once.
+func (c *collector) fallBack() {
+	select {
+	case <-c.flights: // the writer did not come to it
+	default:
+	}
+	c.spool.fallBack(c.flight.records)
+	c.flight = nil
+	c.overdue.Stop()
+	c.dispatch()
+	select {
+	case c.fellBack <- struct{}{}:
+	default:
+	}
+}
+
+// saySlow says that the store does not keep up, unless it is known by now, or it does.
+func (c *collector) saySlow() {
+	if state, _ := c.condition.now(); state == Writing && !c.spool.isDirect() && !c.options.SpoolFirst {
+		c.enter(Spooling, errSlow)
+	}
+}
+
+// finish sends on what is in the queue when the ledger is closed.
+func (c *collector) finish() {
+	for {
+		for len(c.queue) > 0 && len(c.batch) < batchRecords {
+			c.batch = append(c.batch, <-c.queue)
+		}
+		c.since = time.Now()
+		c.dispatch()
+		if c.flight != nil {
+			select {
+			case err := <-c.flight.done:
+				c.land(err)
+			case <-c.overdue.C:
+				c.fallBack()
+			}
+			continue
+		}
+		if len(c.batch) == 0 && len(c.queue) == 0 {
+			return
+		}
+	}
+}
+
+func stoppedTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}

@@ -1,0 +1,135 @@
+// Package sqlstore is what stores on database/sql share: which columns a record has, which rows of the rollups it counts in,
+// and how a question is answered from both. It knows no driver; what differs between databases is in a Dialect.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"windhover/gateway/ledger"
+)
+
+// The tables. Records has the columns of Schema.Columns; Rollups those of Schema.RollupColumns, its primary key
+// being the first RollupKey of them; Prices has an id and a row, both as in usage.Price; State has whole numbers by name.
+const (
+	Records = "records"
+	Rollups = "rollups"
+	Prices  = "prices"
+	State   = "state"
+)
+
+// ExpiredBefore is the name of the row of State that says before which day records have expired, in milliseconds since 1970.
+const ExpiredBefore = "expired_before"
+
+// RollupKey is how many of the columns of the rollups are their primary key.
+const RollupKey = 7
+
+// Dialect is what differs between databases.
+type Dialect struct {
+	// Placeholder is the n-th parameter of a statement, from 1 on.
+	Placeholder func(n int) string
+	// Label is the expression for the value of a label, whose name is a parameter, in the column `labels`.
+	Label func(placeholder string) string
+}
+
+// Queryer is a *sql.DB, a *sql.Conn or a *sql.Tx.
+type Queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Schema is the tables in a dialect. It is safe for concurrent use.
+type Schema struct {
+	dialect Dialect
+	columns []Column
+	counted []Column // those that sums and groups are made of
+}
+
+// New is the schema in a dialect.
+func New(d Dialect) *Schema {
+	s := &Schema{dialect: d, columns: columns()}
+	for _, c := range s.columns {
+		if c.Type != ID {
+			s.counted = append(s.counted, c)
+		}
+		if c.Name == "other_numbers" {
+			break // what comes behind it is only told
+		}
+	}
+	return s
+}
+
+// Columns are the columns of the table of records, in order.
+func (s *Schema) Columns() []Column { return s.columns }
+
+// RollupColumns are the names of the columns of the rollups: the primary key, and the measures.
+func (s *Schema) RollupColumns() []string {
+	names := []string{"cut", "grain", "start", "who", "provider", "model", "status"}
+	for _, m := range ledger.Measures() {
+		names = append(names, m.String())
+	}
+	return names
+}
+
+// Insert is the statement that inserts one record, but not one whose ID is there already; its parameters are what Values says.
+func (s *Schema) Insert() string {
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO NOTHING",
+		Records, names(s.columns), s.placeholders(1, len(s.columns)), colID)
+}
+
+// Replace is the statement that writes another record over the one with the same ID; its parameters are what Values says.
+func (s *Schema) Replace() string {
+	var sets []string
+	for i, c := range s.columns {
+		sets = append(sets, c.Name+" = "+s.dialect.Placeholder(i+1))
+	}
+	return fmt.Sprintf("UPDATE %s SET %s WHERE %s = %s", Records, strings.Join(sets, ", "), colID, s.dialect.Placeholder(1))
+}
+
+// SetCost is the statement that gives a record another cost. Its parameters: cost state, cost, price ID, ID.
+func (s *Schema) SetCost() string {
+	p := s.dialect.Placeholder
+	return fmt.Sprintf("UPDATE %s SET %s = %s, %s = %s, %s = %s WHERE %s = %s", Records,
+		colCostState, p(1), colCostNanoUSD, p(2), colPriceID, p(3), colID, p(4))
+}
+
+// InsertPrice is the statement that keeps a price row, once. Its parameters: ID, row.
+func (s *Schema) InsertPrice() string {
+	return fmt.Sprintf("INSERT INTO %s (id, row) VALUES (%s) ON CONFLICT (id) DO NOTHING", Prices, s.placeholders(1, 2))
+}
+
+// Upsert is the statement that adds a row of deltas to the rollups. Its parameters are what Delta.Values says.
+func (s *Schema) Upsert() string {
+	columns := s.RollupColumns()
+	var sets []string
+	for _, m := range columns[RollupKey:] {
+		sets = append(sets, fmt.Sprintf("%s = %s.%s + excluded.%s", m, Rollups, m, m))
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s", Rollups, strings.Join(columns, ", "),
+		s.placeholders(1, len(columns)), strings.Join(columns[:RollupKey], ", "), strings.Join(sets, ", "))
+}
+
+// placeholders are n parameters from the first on.
+func (s *Schema) placeholders(first, n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = s.dialect.Placeholder(first + i)
+	}
+	return strings.Join(all, ", ")
+}
+
+func names(columns []Column) string {
+	all := make([]string, len(columns))
+	for i, c := range columns {
+		all[i] = c.Name
+	}
+	return strings.Join(all, ", ")
+}
+
+// Dollar is the placeholder $1, $2, ….
+func Dollar(n int) string { return "$" + strconv.Itoa(n) }
+
+// Question is the placeholder ?1, ?2, ….
+func Question(n int) string { return "?" + strconv.Itoa(n) }
