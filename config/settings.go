@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -20,9 +21,12 @@ type Settings struct {
 	Admin          string // empty: no admin listener
 	AdminToken     Secret
 	AdminOpen      bool
-	Metrics        string // empty: no listener for metrics alone
-	Providers      string // empty: none was named
-	Prices         string // empty: there is none
+	Metrics        string        // empty: no listener for metrics alone
+	Providers      string        // empty: none was named
+	Prices         string        // empty: there is none
+	Data           string        // folder; empty: nothing is kept
+	Database       Secret        // URL of a PostgreSQL database; empty: SQLite in the data folder
+	Retention      time.Duration // 0: for ever
 	Records        string
 	Page           string
 	Identity       string
@@ -75,6 +79,12 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { s.Providers = v; return nil }},
 		{"prices", "FILE", "", "file of prices (`version: 1` and `prices:`) laid over those of the providers file, and taken up with it when it changes",
 			func(s *Settings, v string) error { s.Prices = v; return nil }},
+		{"data", "DIR|none", "./data", "folder of the ledger and of the spool that records wait in while it cannot be written; `none` keeps nothing",
+			func(s *Settings, v string) error { return setFolderOrNone(&s.Data, v) }},
+		{"database", "sqlite|URL", "sqlite", "where the ledger is: a SQLite file in the data folder, or a PostgreSQL database that several gateways share, as in `postgres://USER:PASSWORD@HOST/NAME`; better written as `${file:PATH}`",
+			func(s *Settings, v string) error { return setDatabase(&s.Database, v) }},
+		{"retention", "DURATION", "2160h", "how long records are kept in the ledger; totals by hour and day stay. `0s` keeps all for ever",
+			func(s *Settings, v string) error { return setDuration(&s.Retention, v) }},
 		{"records", "none|-|FILE", "-", "where each attempt's record goes as a line of JSON; `-` is standard output",
 			func(s *Settings, v string) error { s.Records = v; return nil }},
 		{"identity", "hash|off", "hash", "whether a record's `key` tells clients apart, by a salted hash of their credential",
@@ -103,6 +113,32 @@ func setKeepStreams(keep *bool, v string) error {
 	err := setChoice(&choice, v, "on", "off")
 	*keep = choice == "off"
 	return err
+}
+
+// setFolderOrNone keeps nothing for `none`.
+func setFolderOrNone(to *string, value string) error {
+	switch value {
+	case "none":
+		*to = ""
+	case "":
+		return errors.New("this names no folder; write none to keep nothing")
+	default:
+		*to = value
+	}
+	return nil
+}
+
+// setDatabase takes the URL of a database, which may hold a password: no error says what it is.
+func setDatabase(to *Secret, value string) error {
+	switch {
+	case value == "sqlite":
+		*to = Secret{}
+	case strings.HasPrefix(value, "postgres://"), strings.HasPrefix(value, "postgresql://"):
+		*to = NewSecret(value)
+	default:
+		return errors.New("this is no database; write sqlite, or postgres://USER:PASSWORD@HOST/NAME")
+	}
+	return nil
 }
 
 // Env is the setting's environment variable.

@@ -37,6 +37,8 @@ func TestSettingsHaveTheirDefaults(t *testing.T) {
 	want := Settings{
 		Listen:       ":5501",
 		Admin:        "127.0.0.1:5502",
+		Data:         "./data",
+		Retention:    90 * 24 * time.Hour,
 		Records:      "-",
 		Page:         "full",
 		Identity:     "hash",
@@ -112,6 +114,21 @@ func TestAdminOffMeansNoListener(t *testing.T) {
 	must(t, err)
 	if s.Admin != "" {
 		t.Errorf("Admin = %q, want none", s.Admin)
+	}
+}
+
+func TestDatabaseIsASecret(t *testing.T) {
+	t.Parallel()
+	const url = "postgres://windhover:s3cret@db/windhover"
+	path := filepath.Join(t.TempDir(), "database")
+	write(t, path, url+"\n")
+	s, err := loadSettings(t, "database: '${file:"+path+"}'\ndata: none\nretention: 0s\n", nil, nil)
+	must(t, err)
+	if got := s.Database.Reveal(); got != url || strings.Contains(fmt.Sprintf("%+v", s), "s3cret") {
+		t.Errorf("Database = %q in %+v, want %q and that it is not shown", got, s, url)
+	}
+	if s.Data != "" || s.Retention != 0 {
+		t.Errorf("Data, Retention = %q, %v, want none and 0", s.Data, s.Retention)
 	}
 }
 
@@ -201,6 +218,8 @@ func TestSettingsNameEveryProblem(t *testing.T) {
 		{"no label", "", nil, []string{"--labels=team,"}, "--labels: \"\" is no label's name; write up to 32 letters, digits, - and _"},
 		{"all labels and one more", "", nil, []string{"--labels=*,team"}, "--labels: * stands alone; write names, or * for all, or off for none"},
 		{"too many labels", "", nil, []string{"--labels=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"}, "--labels: 17 labels are too many; write 16 at most"},
+		{"an empty folder", "data: ''", nil, nil, "windhover.yaml:1:7: data: this names no folder; write none to keep nothing"},
+		{"a database with a password is not shown", "", nil, []string{"--database=mysql://u:s3cret@db/x"}, "--database: this is no database; write sqlite, or postgres://USER:PASSWORD@HOST/NAME"},
 		{"a value behind a reference is not shown", "listen: ${X}", []string{"X=s3cret"}, nil, "windhover.yaml:1:9: listen: what stands behind the reference is no ADDR"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -159,7 +159,7 @@ func TestDeployedGatewaysHaveTimeToDrain(t *testing.T) {
 		{"systemd", duration(t, strings.TrimSuffix(firstMatch(t, unit, `(?m)^TimeoutStopSec=(\S+)$`), "in")), nil},
 	} {
 		s := settingsOf(t, d.args...)
-		if needed := s.DrainDelay + s.DrainTimeout + lastBytes; d.grace <= needed {
+		if needed := s.DrainDelay + s.DrainTimeout + lastBytes + lastRecords; d.grace <= needed {
 			t.Errorf("%s kills after %v, want more than the %v that draining can take", d.name, d.grace, needed)
 		}
 	}

@@ -41,7 +41,10 @@ func startActivated(t *testing.T, names string, sockets ...*os.File) (*exec.Cmd,
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = process.Process.Kill() })
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait() // its working folder is removed next
+	})
 	return process, stderr
 }
 

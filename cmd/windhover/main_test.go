@@ -92,7 +92,7 @@ func TestExamplesInHelpWork(t *testing.T) {
 				ended, cancel := context.WithCancel(ctx)
 				cancel()
 				ctx = ended
-				args = append(args, "--listen=127.0.0.1:0", "--admin=off")
+				args = append(args, "--listen=127.0.0.1:0", "--admin=off", "--data="+t.TempDir())
 			case c.Name() == "record":
 				ended, cancel := context.WithCancel(ctx)
 				cancel()

@@ -14,6 +14,7 @@ import (
 
 	"windhover/config"
 	"windhover/gateway"
+	"windhover/gateway/ledger"
 	"windhover/gateway/usage"
 )
 
@@ -69,10 +70,12 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	path := p.providersPath(s.Providers)
 	loaded := digestOf(path)
 	metrics := newMetrics()
+	var kept *ledger.Ledger // nil until the gateway listens; it makes no record before
 	g, err := p.newGateway(path, s, gateway.Options{
 		Sink: func(record *usage.Record) {
 			metrics.Record(record)
 			records.Write(record)
+			kept.Add(record)
 		},
 		Reloaded: metrics.Reloaded,
 		Logger:   logger,
@@ -85,6 +88,8 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return err
 	}
+	kept = p.startLedger(s, logger)
+	defer closeLedger(kept) // when the last exchange has ended
 	logger.Info("the gateway is listening", "address", addressOf(listener), "url", clientAddress(s, listener), "file", nameOf(path),
 		"providers", len(g.Providers()), "revision", g.Revision())
 

@@ -289,7 +289,10 @@ func startProcess(t *testing.T, folder string, stdout io.Writer, args ...string)
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = process.Process.Kill() })
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait() // its working folder is removed next
+	})
 	return process, stderr, await(t, stderr, `msg="the gateway is listening" address=(\S+)`)
 }
 

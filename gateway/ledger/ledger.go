@@ -77,6 +77,8 @@ type ReadCloser interface {
 //
 // Two goroutines do the work. The collector gathers records to batches, and waits for nobody but the spool's disk. The writer
 // alone calls the store, one call at a time.
+//
+// A nil Ledger keeps nothing.
 type Ledger struct {
 	options   Options
 	logger    *slog.Logger
@@ -128,6 +130,9 @@ func Start(o Options) *Ledger {
 
 // Add takes a record, which must not change any more. It never waits and never fails: a record for which there is no room is counted.
 func (l *Ledger) Add(r *usage.Record) {
+	if l == nil {
+		return
+	}
 	if l.closed.Load() {
 		l.dropped.Add(1)
 		return
@@ -142,6 +147,9 @@ func (l *Ledger) Add(r *usage.Record) {
 // Close brings all records that were added to the store, or where that does not take them in time, to the spool. When ctx
 // ends, it gives the store up. It logs what is lost, or left for the next start.
 func (l *Ledger) Close(ctx context.Context) {
+	if l == nil {
+		return
+	}
 	l.closeOnce.Do(func() {
 		l.closed.Store(true)
 		close(l.closing)
@@ -181,6 +189,9 @@ type job struct {
 // Do runs f with the store, between two batches: the store has one writer at a time. What takes long should call Do several
 // times; the records that come meanwhile go to the spool. The error is f's, or says why the store cannot be written here.
 func (l *Ledger) Do(ctx context.Context, f func(ctx context.Context, s Store) error) error {
+	if l == nil {
+		return errNone
+	}
 	j := job{ctx, f, make(chan error, 1)}
 	select {
 	case l.jobs <- j:
@@ -192,11 +203,18 @@ func (l *Ledger) Do(ctx context.Context, f func(ctx context.Context, s Store) er
 	return <-j.done
 }
 
-var errClosed = errors.New("the ledger is closed")
+// Why there is no store to be had for ever.
+var (
+	errClosed = errors.New("the ledger is closed")
+	errNone   = errors.New("no ledger is kept; name a folder for it with --data")
+)
 
 // Reader is what answers questions. The error says why nothing does at the moment. A reader must not be kept: it may be
 // closed when the store is opened again.
 func (l *Ledger) Reader() (Reader, error) {
+	if l == nil {
+		return nil, errNone
+	}
 	if s := l.reading.current(); s != nil {
 		return s, nil
 	}

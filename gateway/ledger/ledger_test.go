@@ -605,3 +605,19 @@ func TestStoreIsOpenedAgainWhenAnotherFileTakesItsPlace(t *testing.T) {
 		}
 	})
 }
+
+func TestNoLedgerKeepsNothing(t *testing.T) {
+	t.Parallel()
+	var l *Ledger
+	l.Add(records(0, 1)[0])
+	_, reading := l.Reader()
+	doing := l.Do(t.Context(), nil)
+	l.Close(t.Context())
+	const want = "no ledger is kept; name a folder for it with --data"
+	if reading == nil || reading.Error() != want || doing == nil || doing.Error() != want {
+		t.Errorf("Reader() = %v, Do() = %v, want %s", reading, doing, want)
+	}
+	if got := l.Status(); got != (Status{State: Off}) {
+		t.Errorf("Status() = %+v, want that it is off", got)
+	}
+}

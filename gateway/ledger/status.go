@@ -14,6 +14,7 @@ const (
 	Writing  State = "writing"  // to the store
 	Spooling State = "spooling" // to the spool: the store fails or does not keep up
 	Waiting  State = "waiting"  // to the spool, from where another gateway takes them in: it holds the lock
+	Off      State = "off"      // nowhere: no ledger is kept
 )
 
 // Status is how a ledger does.
@@ -37,6 +38,9 @@ type Status struct {
 
 // Status is how the ledger does at the moment.
 func (l *Ledger) Status() Status {
+	if l == nil {
+		return Status{State: Off}
+	}
 	s := l.condition.status()
 	l.spool.status(&s)
 	s.Queued, s.QueueCapacity = len(l.queue), cap(l.queue)
