@@ -12,14 +12,18 @@ import (
 
 // Repricer computes costs anew.
 type Repricer struct {
-	Store interface {
-		Reader
-		Reprice(ctx context.Context, changes []Repriced) error
-	}
+	// Reader is the store as it can be read now, and Reprice writes costs to it, as the methods of Ledger and Store do.
+	Reader  func() (Reader, error)
+	Reprice func(ctx context.Context, changes []Repriced) error
 	// Charge sets a record's cost, as it is done for a new one.
 	Charge func(*usage.Record)
 	// DryRun only tells what would change.
 	DryRun bool
+}
+
+// Reprice gives records another cost, between two batches of new ones.
+func (l *Ledger) Reprice(ctx context.Context, changes []Repriced) error {
+	return l.Do(ctx, func(ctx context.Context, s Store) error { return s.Reprice(ctx, changes) })
 }
 
 // Repricing is what computing costs anew has changed, or would change.
@@ -85,7 +89,7 @@ func (p Repricer) step(ctx context.Context, f Filter, after Cursor, sums reprice
 		}
 	}
 	if len(changes) > 0 && !p.DryRun {
-		if err := p.Store.Reprice(ctx, changes); err != nil {
+		if err := p.Reprice(ctx, changes); err != nil {
 			return nil, fmt.Errorf("write costs: %w", err)
 		}
 	}
@@ -97,8 +101,12 @@ func (p Repricer) step(ctx context.Context, f Filter, after Cursor, sums reprice
 
 // read is the batch behind a cursor.
 func (p Repricer) read(ctx context.Context, f Filter, after Cursor) ([]*usage.Record, error) {
+	reader, err := p.Reader()
+	if err != nil {
+		return nil, err
+	}
 	batch := make([]*usage.Record, 0, repriceBatch)
-	err := p.Store.Scan(ctx, f, after, func(r *usage.Record) bool {
+	err = reader.Scan(ctx, f, after, func(r *usage.Record) bool {
 		batch = append(batch, r)
 		return len(batch) < repriceBatch
 	})

@@ -47,6 +47,16 @@ func filled(t *testing.T, records ...*usage.Record) *ledgertest.Memory {
 	return store
 }
 
+// repricer computes the costs in a store anew.
+func repricer(s ledger.Store) ledger.Repricer {
+	return ledger.Repricer{Reader: func() (ledger.Reader, error) { return s, nil }, Reprice: s.Reprice, Charge: table}
+}
+
+func dryly(p ledger.Repricer) ledger.Repricer {
+	p.DryRun = true
+	return p
+}
+
 func reprice(t *testing.T, p ledger.Repricer, f ledger.Filter) *ledger.Repricing {
 	t.Helper()
 	done, err := p.Run(t.Context(), f)
@@ -80,14 +90,14 @@ func TestRepricingTellsTheDifferenceOfEachModel(t *testing.T) {
 	}}
 	f := ledger.Filter{To: midnight.Add(100 * time.Second)} // the last one is not in it
 	store := filled(t, records...)
-	dry := reprice(t, ledger.Repricer{Store: store, Charge: table, DryRun: true}, f)
+	dry := reprice(t, dryly(repricer(store)), f)
 	if !reflect.DeepEqual(dry, want) {
 		t.Errorf("dry run = %+v, want %+v", dry, want)
 	}
 	if got := total(t, store)[ledger.CostNanoUSD]; got != 116 {
 		t.Errorf("cost behind the dry run = %d, want 116 as before", got)
 	}
-	done := reprice(t, ledger.Repricer{Store: store, Charge: table}, f)
+	done := reprice(t, repricer(store), f)
 	if !reflect.DeepEqual(done, want) {
 		t.Errorf("repricing = %+v, want %+v", done, want)
 	}
@@ -98,7 +108,7 @@ func TestRepricingTellsTheDifferenceOfEachModel(t *testing.T) {
 	if err != nil || r.CostNanoUSD != 7 || r.Price.ID != "a#new" || string(r.Price.Row) != `{"input": 7}` {
 		t.Errorf("record = %+v, %v, want the new cost and row", r, err)
 	}
-	again := reprice(t, ledger.Repricer{Store: store, Charge: table}, f)
+	again := reprice(t, repricer(store), f)
 	if again.Total.Changed != 0 || again.Total.Difference() != 0 || again.Total.AfterNanoUSD != 14 {
 		t.Errorf("the second run = %+v, want no change", again.Total)
 	}
@@ -109,7 +119,7 @@ func TestRepricingPassesOverCheckpoints(t *testing.T) {
 	t.Parallel()
 	r := charged(1, "a", 10)
 	r.Checkpoint = true
-	done := reprice(t, ledger.Repricer{Store: filled(t, r), Charge: table}, ledger.Filter{})
+	done := reprice(t, repricer(filled(t, r)), ledger.Filter{})
 	if done.Total != (ledger.RepricedSum{}) {
 		t.Errorf("repricing = %+v, want nothing", done)
 	}
@@ -134,7 +144,7 @@ func TestRepricingWritesToNoRecordThatOthersHold(t *testing.T) {
 	t.Parallel()
 	r := charged(1, "a", 10)
 	before := *r
-	reprice(t, ledger.Repricer{Store: lending{filled(t, r), []*usage.Record{r}}, Charge: table}, ledger.Filter{})
+	reprice(t, repricer(lending{filled(t, r), []*usage.Record{r}}), ledger.Filter{})
 	if !reflect.DeepEqual(*r, before) {
 		t.Errorf("record = %+v, want it as it was, %+v", *r, before)
 	}
@@ -146,7 +156,7 @@ func TestRepricingBoundsTheModelsThatItTellsOf(t *testing.T) {
 	for i := range 1100 {
 		records = append(records, charged(i, fmt.Sprintf("made-up-%d", i), 1))
 	}
-	done := reprice(t, ledger.Repricer{Store: filled(t, records...), Charge: table, DryRun: true}, ledger.Filter{})
+	done := reprice(t, dryly(repricer(filled(t, records...))), ledger.Filter{})
 	var sum int64
 	for _, m := range done.Models {
 		sum += m.Records
@@ -176,11 +186,11 @@ func TestRepricingThatBrokeOffGoesOn(t *testing.T) {
 		records = append(records, charged(i, "a", 1))
 	}
 	store := &failing{filled(t, records...), 1}
-	if _, err := (ledger.Repricer{Store: store, Charge: table}).Run(t.Context(), ledger.Filter{}); err == nil || err.Error() != "write costs: the disk is full" {
+	if _, err := repricer(store).Run(t.Context(), ledger.Filter{}); err == nil || err.Error() != "write costs: the disk is full" {
 		t.Errorf("the first run: %v, want write costs: the disk is full", err)
 	}
 	store.writes = 100
-	done := reprice(t, ledger.Repricer{Store: store, Charge: table}, ledger.Filter{})
+	done := reprice(t, repricer(store), ledger.Filter{})
 	if done.Total.Records != 2500 || done.Total.Changed != 1500 || total(t, store)[ledger.CostNanoUSD] != 2500*7 {
 		t.Errorf("the second run = %+v, want the 1500 that were left", done.Total)
 	}
@@ -205,7 +215,7 @@ func TestRepricingRunsBesideWriters(t *testing.T) {
 			}
 		}
 	})
-	done := reprice(t, ledger.Repricer{Store: store, Charge: table}, ledger.Filter{To: midnight.Add(10_000 * time.Second)})
+	done := reprice(t, repricer(store), ledger.Filter{To: midnight.Add(10_000 * time.Second)})
 	stop()
 	writers.Wait()
 	sums := total(t, store)
@@ -225,7 +235,7 @@ func TestRepricingAgreesWithTheSums(t *testing.T) {
 		}
 		store := filled(t, records...)
 		before := total(t, store)
-		done := reprice(t, ledger.Repricer{Store: store, Charge: table}, ledger.Filter{})
+		done := reprice(t, repricer(store), ledger.Filter{})
 		after := total(t, store)
 		got := [4]int64{done.Total.BeforeNanoUSD, done.Total.AfterNanoUSD, done.Total.UnpricedBefore, done.Total.UnpricedAfter}
 		if want := [4]int64{before[ledger.CostNanoUSD], after[ledger.CostNanoUSD], before[ledger.Unpriced], after[ledger.Unpriced]}; got != want {

@@ -19,7 +19,8 @@ type Options struct {
 	Reader func() (ledger.Reader, error)
 	// Reprice computes the costs of the records that a filter chooses anew, or only counts what that would change.
 	Reprice func(ctx context.Context, f ledger.Filter, dryRun bool) (*ledger.Repricing, error)
-	// Explain says as JSON how a record's cost comes about, from the row of the price table that it was charged by.
+	// Explain says as JSON how a record's cost comes about, from the row of the price table that it was charged by, nil if
+	// there was none.
 	Explain func(row []byte, r *usage.Record) (any, error)
 	// Feed has the records as they are finished.
 	Feed *Feed
@@ -120,7 +121,7 @@ func (a *api) sum(w http.ResponseWriter, r *http.Request) {
 func (a *api) read(ctx context.Context, ask func(context.Context, ledger.Reader) error) error {
 	reader, err := a.Reader()
 	if err != nil {
-		return err
+		return &closedError{err}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.Patience, errSlow)
 	defer cancel()
@@ -130,6 +131,11 @@ func (a *api) read(ctx context.Context, ask func(context.Context, ledger.Reader)
 	}
 	return err
 }
+
+// closedError says why there is nothing to be asked.
+type closedError struct{ error }
+
+func (e *closedError) Unwrap() error { return e.error }
 
 // errSlow says that the store took longer than it may.
 var errSlow = errors.New("the ledger is too slow")

@@ -32,13 +32,19 @@ func (f *failure) write(w http.ResponseWriter) {
 // failureOf is what an error means to whoever asked.
 func (a *api) failureOf(err error) *failure {
 	var parameter *ParameterError
+	var expired *ledger.ExpiredError
+	var closed *closedError
 	switch {
 	case errors.As(err, &parameter):
 		return &failure{http.StatusBadRequest, "bad_request", "bad_parameter", parameter.Name, err.Error()}
 	case errors.Is(err, ledger.ErrTooManyRows):
 		return &failure{http.StatusBadRequest, "bad_request", "too_many_rows", "group_by", "group_by: the answer would have more than 10,000 rows; group by less, choose a shorter range, or choose fewer records"}
+	case errors.As(err, &expired):
+		return &failure{http.StatusBadRequest, "bad_request", "records_expired", "since", "since: " + expired.Error()}
 	case errors.Is(err, ledger.ErrNotFound):
 		return &failure{http.StatusNotFound, "not_found", "no_record", "", "no record has this id; it was deleted when its time was over, or never written"}
+	case errors.As(err, &closed):
+		return unavailable(err.Error())
 	case errors.Is(err, errSlow):
 		return unavailable("the ledger did not answer within " + a.Patience.String() + "; choose a shorter range, or ask again when it has less to do")
 	}

@@ -132,7 +132,7 @@ func (a *api) scan(ctx context.Context, f ledger.Filter, after ledger.Cursor, li
 type recordPage struct {
 	Record *usage.Record `json:"record"`
 	Price  *priceRow     `json:"price"` // null: it was charged by no row
-	Cost   any           `json:"cost"`  // how it came about; null: it is not known, or by no row
+	Cost   any           `json:"cost"`  // how it came about, or why it is not known; null: there is nothing that costs
 	// CostProblem is why that cannot be told.
 	CostProblem string `json:"cost_problem,omitempty"`
 }
@@ -163,14 +163,15 @@ func (a *api) record(w http.ResponseWriter, r *http.Request) {
 
 func (a *api) page(r *usage.Record) recordPage {
 	p := recordPage{Record: r}
-	if r.Price == nil || len(r.Price.Row) == 0 {
+	var row []byte
+	if r.Price != nil && len(r.Price.Row) > 0 {
+		row = r.Price.Row
+		p.Price = &priceRow{r.Price.ID, row}
+	}
+	if a.Explain == nil || r.CostState == "" {
 		return p
 	}
-	p.Price = &priceRow{r.Price.ID, r.Price.Row}
-	if a.Explain == nil {
-		return p
-	}
-	cost, err := a.Explain(r.Price.Row, r)
+	cost, err := a.Explain(row, r)
 	if err != nil {
 		p.CostProblem = err.Error()
 		return p

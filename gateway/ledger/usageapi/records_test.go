@@ -139,11 +139,13 @@ func TestRecordComesWithItsPriceAndHowItsCostCameAbout(t *testing.T) {
 	priced := made(1, time.Hour, nil)
 	broken := made(2, time.Hour, func(r *usage.Record) { r.Price = &usage.Price{ID: "broken", Row: []byte(`"broken"`)} })
 	unpriced := made(3, time.Hour, func(r *usage.Record) { r.CostState, r.Price = usage.Unpriced, nil })
-	api := over(t, priced, broken, unpriced)
+	refused := made(4, time.Hour, func(r *usage.Record) { r.CostState, r.CostNanoUSD, r.Price = "", 0, nil })
+	api := over(t, priced, broken, unpriced, refused)
 	for r, want := range map[*usage.Record]string{
 		priced:   `"price":{"id":"openai/gpt-5#1","row":{"input":1.25}},"cost":{}}`,
 		broken:   `"price":{"id":"broken","row":"broken"},"cost":null,"cost_problem":"the row is no row"}`,
-		unpriced: `"price":null,"cost":null}`,
+		unpriced: `"price":null,"cost":{"reason":"no price fits"}}`,
+		refused:  `"price":null,"cost":null}`,
 	} {
 		line, err := r.MarshalJSON()
 		if err != nil {
