@@ -24,26 +24,31 @@ func (p program) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			options := p.loadOptions()
+			options := p.loadOptions(settings.Prices)
 			options.NoSecrets = noSecrets
 			meant := gateway.CompileOptions{Loopback: isLocal(settings.Listen)}
 			return p.check(p.providersPath(firstOr(args, settings.Providers)), options, meant)
 		},
 	}
-	config.AddFlags(cmd.Flags(), "config", "listen", "providers")
+	config.AddFlags(cmd.Flags(), "config", "listen", "providers", "prices")
 	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "take every ${…} reference as set")
 	return cmd
 }
 
 func (p program) check(path string, options config.Options, meant gateway.CompileOptions) error {
-	file, _, err := compile(path, options, meant)
+	file, snapshot, err := compile(path, options, meant)
 	if err != nil {
 		return err
 	}
 	if len(file.Providers) == 0 {
 		fmt.Fprintf(p.stderr, "%s: warning: there is no provider; every request would be refused\n", nameOf(path))
 	}
-	fmt.Fprintf(p.stdout, "%s: %s, %s, revision %s\n", nameOf(path), p.green("ok"), plural(len(file.Providers), "provider"), file.Revision)
+	all, own := snapshot.Prices().Count()
+	prices := plural(all, "price")
+	if own > 0 {
+		prices += fmt.Sprintf(" (%d of its own)", own)
+	}
+	fmt.Fprintf(p.stdout, "%s: %s, %s, %s, revision %s\n", nameOf(path), p.green("ok"), plural(len(file.Providers), "provider"), prices, file.Revision)
 	return nil
 }
 

@@ -19,7 +19,7 @@ func (p program) explainCommand() *cobra.Command {
 		Short: "Show what would be sent for a request, or how an answer is read",
 		Long: "Explain prints as JSON what would be sent for a request: provider, upstream URL, headers set and removed, and the\n" +
 			"rules that can apply. Nothing is sent. A request that would be refused is an error that says why.\n\n" +
-			"With --response it shows event by event which rule read which field from a recorded answer. FILE is the folder of a\n" +
+			"With --response it shows event by event which rule read which field from a recorded answer, and what it costs. FILE is the folder of a\n" +
 			"case, or a raw message as curl -i shows it with its request beside it in request.http. No text of the answer is shown.",
 		Example: "  windhover explain POST /openai/v1/chat/completions\n  windhover explain --response testdata/replay/anthropic/stream-two-deltas",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -31,12 +31,12 @@ func (p program) explainCommand() *cobra.Command {
 				return err
 			}
 			if o.response != "" {
-				return p.explainResponses(settings.Providers, o, append([]string{o.response}, args...))
+				return p.explainResponses(settings, o, append([]string{o.response}, args...))
 			}
 			return p.explain(settings.Providers, args[0], args[1])
 		},
 	}
-	config.AddFlags(cmd.Flags(), "config", "providers")
+	config.AddFlags(cmd.Flags(), "config", "providers", "prices")
 	cmd.Flags().StringVar(&o.response, "response", "", "recorded answer: a `FILE` with the raw message, or the folder of a case")
 	cmd.Flags().StringVar(&o.request, "request", "", "`FILE` with the raw message of its request, where it is not beside the answer")
 	cmd.Flags().StringVar(&o.provider, "provider", "", "`NAME` of the provider whose answer it is, in place of the name of the folder above")
@@ -65,7 +65,7 @@ func isRequest(args []string) bool {
 }
 
 func (p program) explain(providers, method, target string) error {
-	_, snapshot, err := compile(p.providersPath(providers), p.loadOptions(), servingNobody())
+	_, snapshot, err := compile(p.providersPath(providers), p.loadOptions(""), servingNobody())
 	if err != nil {
 		return err
 	}

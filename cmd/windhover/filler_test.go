@@ -52,7 +52,7 @@ func TestFillerKeepsTheFramesOfStreams(t *testing.T) {
 // What is filled reads as before: every number of every case stays.
 func TestFillingChangesNoNumber(t *testing.T) {
 	t.Parallel()
-	_, snapshot, err := compile("", program{}.loadOptions(), servingNobody())
+	_, snapshot, err := compile("", program{}.loadOptions(""), servingNobody())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,6 +93,7 @@ func (p program) rootCommand() *cobra.Command {
 		p.checkCommand(),
 		p.testCommand(),
 		p.explainCommand(),
+		p.pricesCommand(),
 		p.recordCommand(),
 		p.healthCommand(),
 		p.schemaCommand(),

@@ -35,9 +35,9 @@ func (p program) providersPath(named string) string {
 	return path // whatever else is wrong with it, loading it says so
 }
 
-// loadOptions is how every command reads a providers file.
-func (p program) loadOptions() config.Options {
-	return config.Options{Builtin: windhover.Providers, LookupEnv: p.lookupEnv}
+// loadOptions is how every command reads a providers file, and the file of prices that is laid over it, if there is one.
+func (p program) loadOptions(prices string) config.Options {
+	return config.Options{Builtin: windhover.Providers, Prices: prices, LookupEnv: p.lookupEnv}
 }
 
 func (p program) lookupEnv(name string) (string, bool) {

@@ -5,8 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"windhover/config"
 	"windhover/gateway"
+	"windhover/gateway/price"
 	"windhover/gateway/usage"
 )
 
@@ -34,11 +37,12 @@ type reading struct {
 	Ended    bool                          `json:"ended"`
 	Doubts   []string                      `json:"doubts,omitempty"`
 	Parts    []usage.Part                  `json:"parts,omitempty"`
+	Price    price.Quote                   `json:"price"` // what it would cost now
 }
 
 // explainResponses prints how each of the answers is read.
-func (p program) explainResponses(providers string, o readingOptions, names []string) error {
-	file, snapshot, err := compile(p.providersPath(providers), p.loadOptions(), servingNobody())
+func (p program) explainResponses(s config.Settings, o readingOptions, names []string) error {
+	file, snapshot, err := compile(p.providersPath(s.Providers), p.loadOptions(s.Prices), servingNobody())
 	if err != nil {
 		return err
 	}
@@ -87,12 +91,23 @@ func readResponse(snapshot *gateway.Snapshot, o readingOptions, name string) (*r
 		Rules: c.rules.Applying(c.exchange), Base: tracer.Base, Events: tracer.Events, Origins: map[usage.Field]*usage.Origin{},
 		Usage: result.Usage, State: result.State, Ended: result.Ended, Doubts: result.Doubts, Parts: result.Parts,
 	}
+	r.Price = snapshot.Prices().Quote(&usage.Record{
+		Time: time.Now(), Provider: provider, RequestModel: requestModel(c.exchange), Status: c.exchange.Status,
+		UsageState: result.State, Usage: result.Usage, Parts: result.Parts,
+	}, snapshot.Pricing(provider))
 	for field := range usage.Fields() {
 		if origin, ok := tracer.Origin(field); ok {
 			r.Origins[field] = &origin
 		}
 	}
 	return r, result.Fault
+}
+
+func requestModel(x usage.Exchange) string {
+	if x.Request == nil {
+		return ""
+	}
+	return usage.RequestText(x.Request(), "model")
 }
 
 // filesNamed are the messages of a case's folder, or of an answer's file and its request.
@@ -190,4 +205,5 @@ func (p program) printResult(r *reading) {
 	for _, doubt := range r.Doubts {
 		fmt.Fprintf(p.stdout, "  %s\n", p.red("doubt: "+doubt))
 	}
+	p.printQuote(r.Price)
 }

@@ -37,7 +37,7 @@ func (p program) recordCommand() *cobra.Command {
 			return p.record(cmd.Context(), settings, o)
 		},
 	}
-	config.AddFlags(cmd.Flags(), "config", "providers", "log-level", "log-format", "drain-timeout")
+	config.AddFlags(cmd.Flags(), "config", "providers", "prices", "log-level", "log-format", "drain-timeout")
 	cmd.Flags().StringVar(&o.provider, "provider", "", "`NAME` of the provider whose exchanges are written")
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:5501", "`ADDR` where clients find it")
 	cmd.Flags().BoolVar(&o.keepText, "keep-text", false, "leave texts as they are; secrets are left out all the same")
@@ -55,7 +55,7 @@ type recordOptions struct {
 
 // record serves until ctx ends or a signal says so, and writes what passes.
 func (p program) record(ctx context.Context, s config.Settings, o recordOptions) error {
-	file, snapshot, err := compile(p.providersPath(s.Providers), p.loadOptions(), servingNobody())
+	file, snapshot, err := compile(p.providersPath(s.Providers), p.loadOptions(s.Prices), servingNobody())
 	if err != nil {
 		return err
 	}

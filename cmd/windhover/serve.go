@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		return err
 	}
 	path := p.providersPath(s.Providers)
-	loaded := digestOf(path)
+	loaded := digestOf(path, s.Prices)
 	metrics := newMetrics()
 	var kept *ledger.Ledger // nil until the gateway listens; it makes no record before
 	var feed usageapi.Feed
@@ -134,18 +135,15 @@ func serveClients(signals *signals, listener net.Listener, server *http.Server, 
 	return nil
 }
 
-// digestOf is the digest of a providers file before it is loaded. If it names further files, the watcher finds a
-// difference and has it loaded once more.
-func digestOf(path string) string {
-	if path == "" {
-		return config.Digest(nil) // the built-in file never changes
-	}
-	return config.Digest([]string{path})
+// digestOf is the digest of the providers file and the file of prices before they are loaded. If they name further files,
+// the watcher finds a difference and has them loaded once more.
+func digestOf(paths ...string) string {
+	return config.Digest(slices.DeleteFunc(paths, func(path string) bool { return path == "" })) // what is built in never changes
 }
 
 // newGateway loads the file as it is now; every problem in it is fatal at this point. What the settings say is added to the options.
 func (p program) newGateway(path string, s config.Settings, o gateway.Options) (*gateway.Gateway, error) {
-	o.Load = func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
+	o.Load = func() (*config.File, error) { return config.Load(path, p.loadOptions(s.Prices)) }
 	o.Page = gateway.Page(s.Page)
 	o.KeepStreams = s.KeepStreams
 	o.Identity = gateway.Identity(s.Identity)

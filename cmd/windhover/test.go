@@ -60,7 +60,7 @@ type testOptions struct {
 
 // test replays the cases of all folders, each once.
 func (p program) test(o testOptions, dirs []string) error {
-	file, snapshot, err := compile(p.providersPath(o.providers), p.loadOptions(), servingNobody())
+	file, snapshot, err := compile(p.providersPath(o.providers), p.loadOptions(""), servingNobody())
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package price
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"windhover/config"
 	"windhover/gateway/usage"
 )
 
@@ -136,11 +136,24 @@ func (l Line) how() string {
 	return strings.Join(parts, ", ")
 }
 
-// String is the bill in JSON.
-func (b *Bill) String() string {
-	out, err := json.Marshal(b)
-	if err != nil {
-		return err.Error()
+// Rates are the rates of a row on one line, in the words of the file: of tokens for a million, of anything else for one.
+func Rates(r config.PriceRates) string {
+	var parts []string
+	for _, u := range inOrder() {
+		if d := rateOf(&r, u); !d.Empty() {
+			parts = append(parts, u.String()+" "+plain(d.Value))
+		}
 	}
-	return string(out)
+	return strings.Join(parts, ", ")
+}
+
+// inOrder is the units as people look for them: what nearly every row has comes first.
+func inOrder() []Unit {
+	order := []Unit{Input, Output}
+	for u := range units {
+		if u != Input && u != Output {
+			order = append(order, u)
+		}
+	}
+	return order
 }

@@ -13,9 +13,8 @@ import (
 
 // chargeParts charges a record by its parts, each at the price of the model that made it: their sum is rounded once, and
 // one without a price leaves the whole without. Searches and the request are the record's own.
-func (t *Table) chargeParts(r *usage.Record, pricing string, own *entry) {
+func (t *Table) chargeParts(r *usage.Record, pricing string, own *entry, c *charge) {
 	model := modelOf(r)
-	var c charge
 	rows := c.parts(r, func(name string) *entry {
 		if name == model {
 			return own

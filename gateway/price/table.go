@@ -113,20 +113,20 @@ func (t *Table) checkNames(f *config.File) config.Problems {
 
 // Charge says what the record's attempt cost, by the prices that its time and pricing name have here: it sets CostState,
 // CostNanoUSD, Price and ModelLabel. It reads nothing of what it sets.
-func (t *Table) Charge(r *usage.Record, pricing string) {
+func (t *Table) Charge(r *usage.Record, pricing string) { t.charge(r, pricing, &charge{}) }
+
+func (t *Table) charge(r *usage.Record, pricing string, c *charge) {
 	found := t.find(pricing, modelOf(r))
 	r.ModelLabel = found.label
 	r.CostState, r.CostNanoUSD, r.Price = "", 0, nil
-	if !owing(r) {
-		return
+	switch {
+	case !owing(r):
+	case len(r.Parts) > 0:
+		t.chargeParts(r, pricing, found.entry, c)
+	default:
+		c.record(r, found.entry)
+		c.settle(r)
 	}
-	if len(r.Parts) > 0 {
-		t.chargeParts(r, pricing, found.entry)
-		return
-	}
-	var c charge
-	c.record(r, found.entry)
-	c.settle(r)
 }
 
 // owing reports whether a record has anything to charge. What an answer of which nothing could be read has cost is not
@@ -183,7 +183,5 @@ func (t *Table) space(pricing string) *namespace {
 
 // builtin is the built-in entries of a pricing name that the file does not replace.
 func (t *Table) builtin(pricing string) []*entry {
-	return slices.DeleteFunc(builtinEntries(pricing), func(e *entry) bool {
-		return slices.ContainsFunc(t.own[pricing], func(own *entry) bool { return strings.EqualFold(own.key, e.key) })
-	})
+	return slices.DeleteFunc(builtinEntries(pricing), func(e *entry) bool { return t.replaces(pricing, e.key) })
 }
