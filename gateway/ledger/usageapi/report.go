@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"windhover/gateway/ledger"
@@ -123,4 +124,39 @@ func (s Sums) share(m ledger.Measure) string {
 		return "null"
 	}
 	return strconv.FormatFloat(float64(s[m])/float64(s[ledger.Attempts]), 'f', -1, 64)
+}
+
+// CSV is a line of names, and a line for each row: its group, and all measures.
+func (r Report) CSV() []byte {
+	var b []byte
+	for _, d := range r.GroupBy {
+		b = append(appendText(b, string(d)), ',')
+	}
+	var names []string
+	for _, m := range ledger.Measures() {
+		names = append(names, m.String())
+		if name, ok := inUSD(m); ok {
+			names = append(names, name)
+		}
+	}
+	b = append(append(b, strings.Join(names, ",")...), "\r\n"...)
+	for _, row := range r.Rows {
+		for _, value := range row.Group.values {
+			b = append(appendText(b, value), ',')
+		}
+		b = append(append(b, strings.Join(row.Sums.cells(), ",")...), "\r\n"...)
+	}
+	return b
+}
+
+// cells are the measures, money also in dollars.
+func (s Sums) cells() []string {
+	var cells []string
+	for _, m := range ledger.Measures() {
+		cells = append(cells, strconv.FormatInt(s[m], 10))
+		if _, ok := inUSD(m); ok {
+			cells = append(cells, ledger.USD(s[m]))
+		}
+	}
+	return cells
 }
