@@ -12,3 +12,8 @@ var Providers []byte
 //
 //go:embed schema/providers.schema.json
 var Schema []byte
+
+// UsageAPI is the OpenAPI document of the usage API.
+//
+//go:embed schema/usage-api.json
+var UsageAPI []byte

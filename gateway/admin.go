@@ -24,6 +24,8 @@ type AdminOptions struct {
 	Token config.Secret
 	// Metrics answers for `/metrics`; nil: there is no such page.
 	Metrics http.Handler
+	// API answers for everything below `/api/`; nil: there are no such pages.
+	API http.Handler
 }
 
 // Admin is the handler of the admin listener.
@@ -38,6 +40,9 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		if o.Metrics != nil {
 			r.Method(http.MethodGet, "/metrics", o.Metrics)
 		}
+		if o.API != nil {
+			r.Handle("/api/*", o.API)
+		}
 		r.HandleFunc("/debug/pprof/*", pprof.Index)
 		r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 		r.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -45,7 +50,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		r.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	})
 	admin.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		notFound("no_page", "there is no such page; there are /config, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
+		notFound("no_page", "there is no such page; there are /config, /metrics, /api/usage, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
 	})
 	admin.MethodNotAllowed(wrongMethod(admin))
 	return admin

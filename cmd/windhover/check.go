@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,14 +12,17 @@ import (
 
 func (p program) checkCommand() *cobra.Command {
 	var noSecrets bool
+	var kept string
 	cmd := &cobra.Command{
 		Use:   "check [FILE|DIR]",
 		Short: "Check a providers file and print every problem in it",
 		Long: "Check loads and compiles a providers file as serve would, and prints every problem as\n" +
 			"FILE:LINE:COL: path: message. Without FILE it is the one that serve would use. A provider that holds a credential\n" +
-			"needs access unless --listen is an address that only this machine can reach.",
-		Example: "  windhover check\n  windhover check providers.yaml\n  windhover check --no-secrets providers.yaml   # where the secrets are not, as in CI",
-		Args:    cobra.MaximumNArgs(1),
+			"needs access unless --listen is an address that only this machine can reach.\n\n" +
+			"With --ledger it warns of the models that a gateway's ledger holds and that the file has no price for.",
+		Example: "  windhover check\n  windhover check providers.yaml\n  windhover check --no-secrets providers.yaml   # where the secrets are not, as in CI\n" +
+			"  windhover check --ledger data",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings, err := p.settings(cmd)
 			if err != nil {
@@ -27,28 +31,42 @@ func (p program) checkCommand() *cobra.Command {
 			options := p.loadOptions(settings.Prices)
 			options.NoSecrets = noSecrets
 			meant := gateway.CompileOptions{Loopback: isLocal(settings.Listen)}
-			return p.check(p.providersPath(firstOr(args, settings.Providers)), options, meant)
+			return p.check(cmd.Context(), checking{p.providersPath(firstOr(args, settings.Providers)), options, meant, kept})
 		},
 	}
 	config.AddFlags(cmd.Flags(), "config", "listen", "providers", "prices")
+	cmd.Flags().StringVar(&kept, "ledger", "", "`DIR` that a gateway keeps its ledger in (its --data)")
 	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "take every ${…} reference as set")
 	return cmd
 }
 
-func (p program) check(path string, options config.Options, meant gateway.CompileOptions) error {
-	file, snapshot, err := compile(path, options, meant)
+// checking is what is checked.
+type checking struct {
+	path    string // of the providers file
+	options config.Options
+	meant   gateway.CompileOptions
+	ledger  string // a data folder; empty: none
+}
+
+func (p program) check(ctx context.Context, x checking) error {
+	file, snapshot, err := compile(x.path, x.options, x.meant)
 	if err != nil {
 		return err
 	}
 	if len(file.Providers) == 0 {
-		fmt.Fprintf(p.stderr, "%s: warning: there is no provider; every request would be refused\n", nameOf(path))
+		fmt.Fprintf(p.stderr, "%s: warning: there is no provider; every request would be refused\n", nameOf(x.path))
+	}
+	if x.ledger != "" {
+		if err := p.warnOfUnpriced(ctx, snapshot, x.ledger); err != nil {
+			return err
+		}
 	}
 	all, own := snapshot.Prices().Count()
 	prices := plural(all, "price")
 	if own > 0 {
 		prices += fmt.Sprintf(" (%d of its own)", own)
 	}
-	fmt.Fprintf(p.stdout, "%s: %s, %s, %s, revision %s\n", nameOf(path), p.green("ok"), plural(len(file.Providers), "provider"), prices, file.Revision)
+	fmt.Fprintf(p.stdout, "%s: %s, %s, %s, revision %s\n", nameOf(x.path), p.green("ok"), plural(len(file.Providers), "provider"), prices, file.Revision)
 	return nil
 }
 

@@ -50,14 +50,8 @@ func askReady(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return fmt.Errorf("ask whether the gateway is ready: %w", err)
 	}
-	transport := &http.Transport{
-		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			network, address := networkOf(s.Listen)
-			return new(net.Dialer).DialContext(ctx, network, reachable(address))
-		},
-	}
+	transport := transportTo(s.Listen)
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("ask whether the gateway is ready: %w", err)
@@ -67,6 +61,17 @@ func askReady(ctx context.Context, s config.Settings) error {
 		return fmt.Errorf("the gateway on %s is not ready: %s", s.Listen, response.Status)
 	}
 	return nil
+}
+
+// transportTo sends each request to the listener of that address, whatever its URL says.
+func transportTo(listen string) *http.Transport {
+	return &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			network, address := networkOf(listen)
+			return new(net.Dialer).DialContext(ctx, network, reachable(address))
+		},
+	}
 }
 
 // reachable is an address to connect to for one that is listened on: what stands for every interface is replaced by loopback.

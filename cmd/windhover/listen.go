@@ -25,6 +25,9 @@ const (
 	// maxStreams is what one HTTP/2 connection may have open: a proxy in front of us may send everything through a single one.
 	maxStreams = 1000
 
+	// lastAnswers is how long answers to operators may take to end when the gateway does.
+	lastAnswers = time.Second
+
 	// listenRetry is how often a busy address for operators is tried again.
 	listenRetry = time.Second
 )
@@ -80,11 +83,26 @@ func serveAside(ctx context.Context, sockets inherited, name string, server *htt
 		return
 	}
 	logger.Info("the "+name+" listener is open", "address", addressOf(listener))
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		closeAside(server)
+	})
 	if err := serveOn(listener, server); err != nil {
 		logger.Error("the "+name+" listener has failed", "error", err)
+		if stop() {
+			return
+		}
 	}
+	<-closed // serving ends when closing begins
+}
+
+// closeAside lets answers to operators end, so that one who listens to the usage API can tell the end from a failure.
+func closeAside(server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastAnswers)
+	defer cancel()
+	_ = server.Shutdown(ctx) // what does not end in time is cut off
+	_ = server.Close()
 }
 
 // listenAside is nil if ctx ended before the address was free.

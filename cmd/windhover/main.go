@@ -95,6 +95,8 @@ func (p program) rootCommand() *cobra.Command {
 		p.explainCommand(),
 		p.pricesCommand(),
 		p.recordCommand(),
+		p.usageCommand(),
+		p.repriceCommand(),
 		p.healthCommand(),
 		p.schemaCommand(),
 		p.versionCommand(),

@@ -17,6 +17,7 @@ import (
 	"windhover/config"
 	"windhover/gateway"
 	"windhover/gateway/ledger"
+	"windhover/gateway/ledger/usageapi"
 	"windhover/gateway/usage"
 )
 
@@ -73,11 +74,13 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	loaded := digestOf(path, s.Prices)
 	metrics := newMetrics()
 	var kept *ledger.Ledger // nil until the gateway listens; it makes no record before
+	var feed usageapi.Feed
 	g, err := p.newGateway(path, s, gateway.Options{
 		Sink: func(record *usage.Record) {
 			metrics.Record(record)
 			records.Write(record)
 			kept.Add(record)
+			feed.Publish(record)
 		},
 		Reloaded: metrics.Reloaded,
 		Logger:   logger,
@@ -106,8 +109,9 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		background.Go(func() { certificate.watch(meanwhile) })
 	}
 	if s.Admin != "" {
-		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken, Metrics: metrics.handler()}), nil, logger)
+		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken, Metrics: metrics.handler(), API: newUsageAPI(kept, g, &feed)}), nil, logger)
 		admin.Addr = s.Admin
+		admin.RegisterOnShutdown(feed.Close)
 		background.Go(func() { serveAside(meanwhile, sockets, adminSocket, admin, logger) })
 	}
 	if s.Metrics != "" {

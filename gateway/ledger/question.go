@@ -102,6 +102,7 @@ func text(s string) string {
 type Question struct {
 	Filter
 	GroupBy []Dimension // none: one row of totals
+	MaxRows int         // more of them are ErrTooManyRows; 0: as many as there are
 }
 
 // Answer is the sums. Total is the sum of all rows, whatever they are grouped by.

@@ -34,7 +34,8 @@ type Store interface {
 
 // Reader answers questions about what a store keeps.
 type Reader interface {
-	// Sum adds up what a question chooses. The error is an *ExpiredError if records are needed that have expired.
+	// Sum adds up what a question chooses. The error is an *ExpiredError if records are needed that have expired, and
+	// ErrTooManyRows if that makes more rows than the question allows.
 	Sum(ctx context.Context, q Question) (*Answer, error)
 
 	// Scan hands the records that a filter chooses to yield, the newest first, from behind the cursor on, until yield says
@@ -45,8 +46,11 @@ type Reader interface {
 	Record(ctx context.Context, id string) (*usage.Record, error)
 }
 
-// ErrNotFound says that no record has the ID.
-var ErrNotFound = errors.New("no such record")
+// The errors of readers that are about the question, and not about the store.
+var (
+	ErrNotFound    = errors.New("no such record")               // no record has the ID
+	ErrTooManyRows = errors.New("the answer has too many rows") // more than the question allows
+)
 
 // ExpiredError says that a question needs records that have expired: it combines what no rollup tells apart, as a key with a
 // label, or hours with the models of one key.

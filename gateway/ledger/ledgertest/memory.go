@@ -236,6 +236,9 @@ func SumOf(records []*usage.Record, q ledger.Question) (*ledger.Answer, error) {
 		rows[name].Sums.Add(sums)
 		a.Total.Add(sums)
 	}
+	if q.MaxRows > 0 && len(rows) > q.MaxRows {
+		return nil, fmt.Errorf("sum: %w", ledger.ErrTooManyRows)
+	}
 	for _, row := range rows {
 		if len(q.GroupBy) == 0 || row.Sums != (ledger.Sums{}) {
 			a.Rows = append(a.Rows, *row)

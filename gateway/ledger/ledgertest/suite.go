@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"SumOfNothingIsARowOfZeros", sumOfNothingIsARowOfZeros},
 		{"RangeIsHalfOpenAtTheMillisecond", rangeIsHalfOpenAtTheMillisecond},
 		{"RowsComeInTheirOrder", rowsComeInTheirOrder},
+		{"TooManyRowsAreRefused", tooManyRowsAreRefused},
 		{"OddTextIsAGroupToo", oddTextIsAGroupToo},
 		{"UnknownDimensionIsAnError", unknownDimensionIsAnError},
 		{"AnyQuestionIsAnsweredFromTheRecords", anyQuestionIsAnsweredFromTheRecords},

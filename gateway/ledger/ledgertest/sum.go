@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -106,6 +107,24 @@ func rowsComeInTheirOrder(t *testing.T, s ledger.Store) {
 	want := []string{"B " + first, "b " + first, "A " + first, "z " + second, "a " + second, "é " + second}
 	if got := groups(ledger.ByModel, ledger.ByHour); !slices.Equal(got, want) {
 		t.Errorf("rows by model and hour = %q, want %q", got, want)
+	}
+}
+
+func tooManyRowsAreRefused(t *testing.T, s ledger.Store) {
+	var records []*usage.Record
+	for i := range 5 {
+		r := Plain(epoch.Add(time.Duration(i)*time.Hour), i)
+		r.Usage.SetText(usage.Model, string(rune('a'+i)))
+		records = append(records, r)
+	}
+	write(t, s, records...)
+	for _, d := range []ledger.Dimension{ledger.ByModel, ledger.ByHour} {
+		q := ledger.Question{GroupBy: []ledger.Dimension{d}, MaxRows: 5}
+		answered(t, s, q, records)
+		q.MaxRows = 4
+		if a, err := s.Sum(t.Context(), q); a != nil || !errors.Is(err, ledger.ErrTooManyRows) {
+			t.Errorf("Sum of %+v = %v, %v, want %v", q, a, err, ledger.ErrTooManyRows)
+		}
 	}
 }
 

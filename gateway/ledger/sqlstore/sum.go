@@ -41,8 +41,19 @@ func (s *Schema) Sum(ctx context.Context, db Queryer, q ledger.Question) (*ledge
 			return nil, fmt.Errorf("sum records: %w", err)
 		}
 	}
-	return t.answer(asked), nil
+	if t.refused {
+		return nil, fmt.Errorf("sum records: %w", ledger.ErrTooManyRows)
+	}
+	a := t.answer(asked)
+	if q.MaxRows > 0 && len(a.Rows) > q.MaxRows {
+		return nil, fmt.Errorf("sum records: %w", ledger.ErrTooManyRows)
+	}
+	return a, nil
 }
+
+// manyGroups is how many groups a question may make in memory for each row that it allows: groups that are added and
+// subtracted again are no rows.
+const manyGroups = 4
 
 func (s *Schema) expiredBefore(ctx context.Context, db Queryer) (int64, error) {
 	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT value FROM %s WHERE name = '%s'", State, ExpiredBefore))
@@ -112,8 +123,9 @@ func planOf(q ledger.Question) (plan, error) {
 type tally struct {
 	*Schema
 	plan
-	db     Queryer
-	groups map[string]*ledger.Row
+	db      Queryer
+	groups  map[string]*ledger.Row
+	refused bool // there were too many of them to go on
 }
 
 func (t *tally) piece(ctx context.Context, p piece) error {
@@ -250,6 +262,9 @@ func (t *tally) add(e entry, sums ledger.Sums) {
 	name := strings.Join(group, "\x00")
 	row := t.groups[name]
 	if row == nil {
+		if t.refused = t.refused || t.MaxRows > 0 && len(t.groups) >= manyGroups*t.MaxRows; t.refused {
+			return
+		}
 		row = &ledger.Row{Group: group}
 		t.groups[name] = row
 	}
