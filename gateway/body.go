@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 
@@ -19,6 +20,7 @@ type requestBody struct {
 	source io.Reader
 	length int64        // -1: unknown
 	first  func() error // before the first byte is asked for
+	last   func()       // when the end has been read, and with it the trailers; nil: nothing waits for that
 
 	mu    sync.Mutex // the transport reads, the exchange asks
 	all   []byte     // of a body that was read before it was sent
@@ -50,6 +52,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF || b.n == b.length:
 		b.ended = true
+		if b.last != nil {
+			b.last()
+		}
 		return n, io.EOF
 	case err != nil:
 		b.err = err
@@ -143,8 +148,23 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		x.body.first = x.mayContinue
 	}
 	_ = x.client.EnableFullDuplex() // without it net/http closes the body when the answer begins; HTTP/2 needs none
-	out.Body, out.Trailer, out.GetBody = x.body, r.Trailer, x.body.again
+	out.Body, out.Trailer, out.GetBody = x.body, x.trailers(), x.body.again
 	return nil
+}
+
+// trailers are what will stand behind the body, less what a header would lose too. net/http fills in the client's when it has
+// read the body's end.
+func (x *exchange) trailers() http.Header {
+	passing := func(from http.Header) http.Header {
+		to := maps.Clone(from)
+		maps.DeleteFunc(to, func(name string, _ []string) bool { return x.provider.request.drops(name) })
+		return to
+	}
+	out := passing(x.r.Trailer)
+	if len(out) > 0 {
+		x.body.last = func() { maps.Copy(out, passing(x.r.Trailer)) }
+	}
+	return out
 }
 
 // takeBody makes the body known to those who may have to end a read of it.

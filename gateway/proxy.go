@@ -73,6 +73,9 @@ func (x *exchange) admit(t target) (refused *failure) {
 	if climbs(rest) {
 		return badRequest("bad_target", "the path holds a segment . or .., which could lead elsewhere than it says")
 	}
+	if refused := x.snapshot.carriers.misplaced(x.r.Header); refused != nil {
+		return refused
+	}
 	return x.match.scope.decode()
 }
 

@@ -16,6 +16,7 @@ import (
 
 // rewrite is a provider's compiled changes to one direction of an exchange.
 type rewrite struct {
+	foreign  carriers // other providers' credentials
 	remove   nameSet
 	defaults []setting
 	set      []setting
@@ -127,11 +128,14 @@ func (s *nameSet) index(text, piece string) int {
 	return -1
 }
 
-// requestHeader is the header that goes upstream: the client's, less what ends at this hop, less what the file removes,
-// plus what it sets. The slices of values are shared with in: nobody writes to them.
+// requestHeader is the header that goes upstream: the client's, less what ends at this hop, less the keys of others, less
+// what the file removes, plus what it sets. The slices of values are shared with in: nobody writes to them.
 func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
 	out := make(http.Header, len(in)+4)
 	copyEndToEnd(out, in, &w.remove)
+	if len(w.foreign.headers) > 0 {
+		maps.DeleteFunc(out, func(name string, _ []string) bool { return w.foreign.headers[name] })
+	}
 	if !w.remove.has("Te") && httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
 		out["Te"] = []string{"trailers"} // the one value that is for the upstream too (RFC 9110, section 10.1.4)
 	}
@@ -154,6 +158,9 @@ func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
 	}
 	return out, nil
 }
+
+// drops reports whether a header stays behind: it is another provider's credential, or the file removes it.
+func (w *rewrite) drops(name string) bool { return w.foreign.headers[name] || w.remove.has(name) }
 
 // apply sets the header; a value that comes out empty is not sent.
 func (x setting) apply(h http.Header, s *scope) error {
@@ -224,13 +231,13 @@ func upgradeType(h http.Header) string {
 
 // query edits the raw query. Pairs that no rule names keep their place and spelling.
 func (w *rewrite) query(t target, s *scope) (target, error) {
-	if len(w.removeQuery.names) == 0 && len(w.setQuery) == 0 {
+	if len(w.removeQuery.names) == 0 && len(w.setQuery) == 0 && (t.query == "" || len(w.foreign.query) == 0) {
 		return t, nil
 	}
 	var pairs []string
 	dropped := false
 	for pair := range strings.SplitSeq(t.query, "&") {
-		if w.drops(pair) {
+		if w.dropsPair(pair) {
 			dropped = true
 			continue
 		}
@@ -253,12 +260,13 @@ func (w *rewrite) query(t target, s *scope) (target, error) {
 	return t, nil
 }
 
-// drops reports whether a rule names the pair: to remove it, or to set another in its place.
-func (w *rewrite) drops(pair string) bool {
+// dropsPair reports whether a pair stays behind: it is another provider's credential, or a rule names it, to remove it or to set
+// another in its place.
+func (w *rewrite) dropsPair(pair string) bool {
 	raw, _, _ := strings.Cut(pair, "=")
 	name, err := url.QueryUnescape(raw)
 	if err != nil {
 		return false
 	}
-	return w.removeQuery.has(name) || slices.ContainsFunc(w.setQuery, func(x setting) bool { return x.name == name })
+	return w.foreign.query[strings.ToLower(name)] || w.removeQuery.has(name) || slices.ContainsFunc(w.setQuery, func(x setting) bool { return x.name == name })
 }

@@ -20,13 +20,15 @@ type Snapshot struct {
 	since     time.Time    // when it came into use
 	providers map[string]*provider
 	names     []string // sorted
+	carriers  carriers // of credentials, of all providers
 }
 
 // provider is one entry of the file, compiled.
 type provider struct {
 	name     string
 	routes   []*route
-	access   *access // nil: everybody may use it
+	access   *access  // nil: everybody may use it
+	auth     []string // as it stands in the file
 	request  rewrite
 	response rewrite
 	rules    *usage.Rules
@@ -55,12 +57,14 @@ type CompileOptions struct {
 
 // Compile gives the file its meaning: patterns, templates, rules. The error is config.Problems, every one that there is.
 func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
-	s := &Snapshot{Revision: f.Revision, file: f, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers))}
+	s := &Snapshot{Revision: f.Revision, file: f, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers)), carriers: carriersOf(f)}
 	sets, problems := usage.Compile(f)
 	for _, name := range s.names {
 		p, more := compileProvider(f.Providers[name], sets)
 		problems = append(problems, more...)
 		problems = append(problems, p.checkCredential(f.Providers[name])...)
+		problems = append(problems, checkAuth(f.Providers[name].Auth)...)
+		p.request.foreign = s.carriers.foreign(f.Providers[name].Auth)
 		s.providers[name] = p
 	}
 	if !o.Loopback {
@@ -78,6 +82,7 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 		asksUsage: c.StreamUsage.Value == streamUsageOpenAI,
 
 		access: newAccess(c.Access),
+		auth:   c.Auth.Values(),
 		idle:   c.Timeouts.Idle.Or(defaultIdle),
 		total:  c.Timeouts.Total.Or(0),
 		write:  c.Timeouts.Write.Or(defaultWrite),
