@@ -18,9 +18,11 @@ const smallBody = 64 << 10
 // requestBody is the client's body on its way up: counted, and with its beginning kept for the rules that ask for it.
 type requestBody struct {
 	source io.Reader
-	length int64        // -1: unknown
-	first  func() error // before the first byte is asked for
-	last   func()       // when the end has been read, and with it the trailers; nil: nothing waits for that
+	length int64            // -1: unknown
+	limit  int64            // of bytes in all; 0: none
+	hold   func(n int) bool // takes memory for n bytes to be kept
+	first  func() error     // before the first byte is asked for
+	last   func()           // when the end has been read, and with it the trailers; nil: nothing waits for that
 
 	mu    sync.Mutex // the transport reads, the exchange asks
 	all   []byte     // of a body that was read before it was sent
@@ -46,9 +48,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.n += int64(n)
-	if room := smallBody - len(b.head); room > 0 {
-		b.head = append(b.head, p[:min(n, room)]...)
+	if b.limit > 0 && b.n > b.limit {
+		b.err = errTooLarge
+		return 0, b.err
 	}
+	b.keep(p[:n])
 	switch {
 	case err == io.EOF || b.n == b.length:
 		b.ended = true
@@ -60,6 +64,15 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
+}
+
+// keep adds to the body's beginning what there is room for.
+func (b *requestBody) keep(p []byte) {
+	if room := min(smallBody-len(b.head), len(p)); room > 0 && b.hold(room) {
+		b.head = append(b.head, p[:room]...)
+	} else if room > 0 {
+		b.hold = func(int) bool { return false } // a beginning with a hole in it is none
+	}
 }
 
 // Close does nothing: net/http closes the client's body itself when the exchange is over, and while it is not, bytes may still be wanted.
@@ -135,13 +148,13 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		}
 		return nil
 	}
-	x.takeBody(&requestBody{source: r.Body, length: r.ContentLength})
+	x.takeBody(&requestBody{source: uploading{r.Body, x}, length: r.ContentLength, limit: x.maxBody(), hold: x.hold})
 	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.
 	out.ContentLength, out.TransferEncoding = r.ContentLength, r.TransferEncoding
-	if x.mayAskForUsage() {
+	if x.mayAskForUsage() && x.hold(2*int(r.ContentLength)) { // as it came, and as it goes on
 		return x.attachAsked(out)
 	}
-	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil {
+	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil && x.hold(int(r.ContentLength)) {
 		return x.attachWhole(out)
 	}
 	if r.Header["Expect"] != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,10 @@ type exchange struct {
 	observer *usage.Observer
 	record   *usage.Record
 	sent     bool // the answer's header went to the client
+
+	place int          // how many exchanges were open when it began, with itself
+	slots *slots       // that it has one of; nil: its provider has no limit
+	held  atomic.Int64 // bytes of what is kept of the request's body
 
 	added   bool          // usage was asked for in the client's name
 	remover *usageRemover // nil: nothing is taken out of the answer
@@ -73,7 +78,7 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *excha
 		Path:      t.path,
 		Revision:  snapshot.Revision,
 	}
-	g.open.add(x)
+	x.place = g.open.add(x)
 	return x
 }
 
@@ -95,8 +100,10 @@ func (x *exchange) finish() {
 		x.bug()
 	}
 	x.cancel(nil)
+	x.leaveSlots()
 	x.release(p == nil)
 	x.account()
+	x.gateway.bodies.Give(x.held.Load())
 	if p != nil && sent {
 		panic(http.ErrAbortHandler)
 	}
@@ -254,13 +261,15 @@ type openExchanges struct {
 	empty chan struct{} // closed when none is left; nil while nobody waits
 }
 
-func (o *openExchanges) add(x *exchange) {
+// add returns how many are open now.
+func (o *openExchanges) add(x *exchange) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.all == nil {
 		o.all = make(map[*exchange]struct{})
 	}
 	o.all[x] = struct{}{}
+	return len(o.all)
 }
 
 func (o *openExchanges) remove(x *exchange) {

@@ -28,6 +28,10 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 		x.record.Error = refused.code // the operator may know what the client is not told
 		return
 	}
+	if end, full := x.enter(); full != nil {
+		x.refuse(end, full)
+		return
+	}
 	out, refused := x.request(t)
 	if refused != nil {
 		x.refuse(x.rejection(refused))
@@ -188,7 +192,7 @@ func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 		return end, interruption(end, name)
 	}
 	if cut := x.body.failed(); cut != nil {
-		return usage.EndClientClosed, badRequest("body_cut", fmt.Sprintf("the request's body broke off: %v", cut))
+		return x.cutBody(cut)
 	}
 	var timeout interface{ Timeout() bool }
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
@@ -206,6 +210,14 @@ func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 	return usage.EndUpstreamError, upstreamFailure("upstream_error", fmt.Sprintf("%s broke off before it answered: %s%s", name, reason, tlsKnob(err)))
 }
 
+// cutBody says how an attempt ended whose request broke off.
+func (x *exchange) cutBody(why error) (usage.End, *failure) {
+	if errors.Is(why, errTooLarge) {
+		return usage.EndRejected, x.tooLarge()
+	}
+	return usage.EndClientClosed, badRequest("body_cut", fmt.Sprintf("the request's body broke off: %v", why))
+}
+
 // interrupted tells an end that the client or the gateway brought about from one that the upstream did.
 func (x *exchange) interrupted() (usage.End, bool) {
 	if x.ctx.Err() == nil {
@@ -218,6 +230,8 @@ func (x *exchange) interrupted() (usage.End, bool) {
 		return usage.EndTimeoutTotal, true
 	case errWrite:
 		return usage.EndTimeoutWrite, true
+	case errUpload:
+		return usage.EndTimeoutUpload, true
 	case errShutdown:
 		return usage.EndShutdown, true
 	}
@@ -331,8 +345,9 @@ func (x *exchange) readFailure() usage.End {
 	if end, over := x.interrupted(); over {
 		return end
 	}
-	if x.body.failed() != nil {
-		return usage.EndClientClosed
+	if cut := x.body.failed(); cut != nil {
+		end, _ := x.cutBody(cut)
+		return end
 	}
 	return usage.EndUpstreamTruncated
 }

@@ -36,7 +36,8 @@ type provider struct {
 
 	asksUsage bool // in streams that do not report it by themselves
 
-	idle, total, write time.Duration // 0: no limit
+	limits                     config.Limits
+	idle, total, write, upload time.Duration // 0: no limit
 }
 
 // The timeouts of a provider that gives none. None is shorter than the official SDKs' own, so that the client's fires first.
@@ -45,6 +46,7 @@ const (
 	defaultResponseHeader = 15 * time.Minute
 	defaultIdle           = 15 * time.Minute
 	defaultWrite          = 5 * time.Minute
+	defaultUpload         = 5 * time.Minute
 	defaultIdleConnection = 30 * time.Second // shorter than the providers' own, so that it is we who close
 )
 
@@ -86,6 +88,8 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 		idle:   c.Timeouts.Idle.Or(defaultIdle),
 		total:  c.Timeouts.Total.Or(0),
 		write:  c.Timeouts.Write.Or(defaultWrite),
+		upload: c.Timeouts.Upload.Or(defaultUpload),
+		limits: c.Limits,
 	}
 	var problems config.Problems
 	routes := c.Routes
