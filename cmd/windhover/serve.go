@@ -59,7 +59,16 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	}
 	defer records.Close()
 
-	certificate, err := openCertificate(s, logger)
+	limitMemory(logger)
+	clientCertificate, err := openCertificate(s.TLSCert, s.TLSKey, "--tls-cert, --tls-key", logger)
+	if err != nil {
+		return err
+	}
+	adminCertificate, err := openCertificate(s.AdminTLSCert, s.AdminTLSKey, "--admin-tls-cert, --admin-tls-key", logger)
+	if err != nil {
+		return err
+	}
+	adminTLS, err := adminConfig(adminCertificate, s.AdminClientCA)
 	if err != nil {
 		return err
 	}
@@ -78,7 +87,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		return err
 	}
 	metrics.observe(g, records)
-	listener, err := listenPublic(ctx, sockets, s.Listen)
+	listener, err := listenPublic(ctx, sockets, s)
 	if err != nil {
 		return err
 	}
@@ -92,11 +101,13 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	background.Go(debug.FreeOSMemory) // what compiling the file has left behind is more than what serving needs
 	background.Go(func() { watchProviders(meanwhile, g, loaded, logger) })
 	background.Go(func() { reloadOnHangup(meanwhile, signals.hangup, g, records) })
-	if certificate != nil {
-		background.Go(func() { certificate.watch(meanwhile) })
+	for _, c := range []*certificate{clientCertificate, adminCertificate} {
+		if c != nil {
+			background.Go(func() { c.watch(meanwhile) })
+		}
 	}
 	if s.Admin != "" {
-		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken, Metrics: metrics.handler()}), nil, logger)
+		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken, Metrics: metrics.handler()}), adminTLS, logger)
 		admin.Addr = s.Admin
 		background.Go(func() { serveAside(meanwhile, sockets, adminSocket, admin, logger) })
 	}
@@ -105,7 +116,8 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		page.Addr = s.Metrics
 		background.Go(func() { serveAside(meanwhile, sockets, metricsSocket, page, logger) })
 	}
-	server := newServer(insistOnTLS(g, s.HSTS), certificate.config(), logger)
+	server := newServer(insistOnTLS(g, s.HSTS), clientCertificate.config(), logger)
+	server.MaxHeaderBytes = int(s.MaxHeader)
 	return serveClients(signals, listener, server, draining{g, s.DrainDelay, s.DrainTimeout, logger})
 }
 
@@ -136,6 +148,8 @@ func (p program) newGateway(path string, s config.Settings, o gateway.Options) (
 	o.Load = func() (*config.File, error) { return config.Load(path, p.loadOptions()) }
 	o.Page = gateway.Page(s.Page)
 	o.KeepStreams = s.KeepStreams
+	o.MaxRequests = s.MaxRequests
+	o.MaxBody, o.BodyMemory = int64(s.MaxBody), int64(s.BodyMemory)
 	o.PublicURL = s.PublicURL
 	o.TrustedProxies = s.TrustedProxies
 	o.Loopback = isLocal(s.Listen)
