@@ -96,7 +96,7 @@ func (x *exchange) finish() {
 	defer x.gateway.open.remove(x)
 	p, sent := recover(), x.sent
 	if p != nil && p != http.ErrAbortHandler {
-		x.gateway.log.Error("panic while serving a request", "panic", fmt.Sprint(p), "request_id", x.record.RequestID, "stack", string(debug.Stack()))
+		x.gateway.log.Error("panic while serving a request", "panic", x.hide(fmt.Sprint(p)), "request_id", x.record.RequestID, "stack", string(debug.Stack()))
 		x.bug()
 	}
 	x.cancel(nil)
@@ -162,7 +162,7 @@ func (x *exchange) settle(found usage.Result) {
 	rec := x.record
 	report(rec, found)
 	if found.Fault != nil {
-		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", found.Fault)
+		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", x.hide(found.Fault.Error()))
 	}
 	switch {
 	case rec.End == usage.EndComplete && !found.Ended && x.left != "":

@@ -196,7 +196,7 @@ func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 	}
 	var timeout interface{ Timeout() bool }
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
-	reason := x.provider.mask.hide(err.Error())
+	reason := x.hide(err.Error())
 	switch {
 	case errors.Is(err, errAddressRefused):
 		return usage.EndConnectError, upstreamFailure("address_refused", fmt.Sprintf("%s leads to an address that is not allowed: %s", name, reason))

@@ -54,7 +54,7 @@ func compileSettings(from map[string]config.Template, variables []string, canoni
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		value, more := compileTemplate(from[name].Parts, variables, true)
 		problems = append(problems, more...)
-		settings = append(settings, setting{canonical(name), value, from[name].Shown()})
+		settings = append(settings, setting{canonical(name), value, from[name].ShownAs(name)})
 	}
 	return settings, problems
 }

@@ -32,7 +32,7 @@ type provider struct {
 	request  rewrite
 	response rewrite
 	rules    *usage.Rules
-	mask     mask // of what stands in its addresses
+	mask     mask // of what its file keeps secret
 
 	asksUsage bool // in streams that do not report it by themselves
 
@@ -85,6 +85,7 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 
 		access: newAccess(c.Access),
 		auth:   c.Auth.Values(),
+		mask:   maskOf(c),
 		idle:   c.Timeouts.Idle.Or(defaultIdle),
 		total:  c.Timeouts.Total.Or(0),
 		write:  c.Timeouts.Write.Or(defaultWrite),
@@ -101,11 +102,7 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 		problems = append(problems, more...)
 		compiled.link, more = newLink(c, compiled.upstream)
 		problems = append(problems, more...)
-		p.mask = p.mask.with(r.Upstream)
 		p.routes = append(p.routes, compiled)
-	}
-	for _, t := range c.Request.Query.Set {
-		p.mask = p.mask.with(t)
 	}
 	variables := p.variables()
 	var more config.Problems

@@ -53,6 +53,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	logs := newLogWriter(p.stderr)
 	defer logs.Close()
 	logger := newLogger(logs, s)
+	defer takeTransportLog(logger)()
 	records, err := openRecords(s.Records, p.stdout, logger)
 	if err != nil {
 		return err
