@@ -53,6 +53,8 @@ type exchange struct {
 	connKept  bool     // conn has carried a request before, and one at a time
 	tries     int      // how often a connection was taken
 
+	departure departure
+
 	left usage.End // what had interrupted the exchange when its answer came to a clean end; empty if nothing had
 
 	idle, write stepTimer
@@ -101,6 +103,7 @@ func (x *exchange) finish() {
 	}
 	x.cancel(nil)
 	x.leaveSlots()
+	x.endDeparture()
 	x.release(p == nil)
 	x.account()
 	x.gateway.bodies.Give(x.held.Load())
@@ -139,7 +142,7 @@ func (x *exchange) account() {
 	rec := x.record
 	x.note(rec)
 	if x.observer != nil {
-		x.settle(x.observer.Close(rec.End == usage.EndComplete))
+		x.settle(x.observer.Close(rec.End == usage.EndComplete || x.departure.whole))
 	}
 	x.gateway.options.Sink(rec)
 }
@@ -169,7 +172,7 @@ func (x *exchange) settle(found usage.Result) {
 		rec.End = x.left // the upstream ended its answer because we hung up
 	case rec.End == usage.EndComplete && !found.Ended && found.State != usage.Unreadable:
 		rec.End = usage.EndUpstreamTruncated // a clean end of HTTP, but not of the provider's protocol
-	case rec.End == usage.EndClientClosed && found.Ended:
+	case rec.End == usage.EndClientClosed && found.Ended && !x.departure.unheard:
 		rec.End = usage.EndClientClosedAfter
 	}
 }

@@ -85,6 +85,7 @@ func (x *exchange) admit(t target) (refused *failure) {
 
 // request is what goes upstream: the client's request, with the host template and the header rewrite applied.
 func (x *exchange) request(t target) (*http.Request, *failure) {
+	x.detach()
 	u, refused := x.address(t)
 	if refused != nil {
 		return nil, refused
@@ -277,7 +278,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 		if n > 0 {
 			flush.stop()
 			if end, ok := x.pass(buffer.bytes()[:n]); !ok {
-				return end
+				return x.drain(res, end)
 			}
 			buffer = buffer.fit(n)
 		}
@@ -293,6 +294,10 @@ func (x *exchange) endOfBody(err error) usage.End {
 		if end, ok := x.toClient(x.remover.rest()); !ok {
 			return end
 		}
+	}
+	if err == io.EOF && x.departure.happened.Load() {
+		x.departure.whole = true
+		return usage.EndClientClosed
 	}
 	if err == io.EOF {
 		x.left, _ = x.interrupted()

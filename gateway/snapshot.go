@@ -36,6 +36,7 @@ type provider struct {
 
 	asksUsage bool // in streams that do not report it by themselves
 
+	drain                      *drainage // nil: the client's leaving ends an exchange
 	limits                     config.Limits
 	idle, total, write, upload time.Duration // 0: no limit
 }
@@ -91,6 +92,7 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 		write:  c.Timeouts.Write.Or(defaultWrite),
 		upload: c.Timeouts.Upload.Or(defaultUpload),
 		limits: c.Limits,
+		drain:  newDrainage(c.OnClientDisconnect),
 	}
 	var problems config.Problems
 	routes := c.Routes
