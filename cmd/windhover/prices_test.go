@@ -165,3 +165,14 @@ func TestFileOfPricesIsLaidOverTheProvidersFile(t *testing.T) {
 		t.Errorf("check = %+v\nwant %+v", got, want)
 	}
 }
+
+func TestCheckWarnsOfPricesThatNobodyIsChargedBy(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "providers.yaml")
+	writeFile(t, path, "version: 1\nextends: builtin\nprices:\n  opnai/gpt-5: {input: 1}\n  openai/gpt-5: {input: 1}\n")
+	got := run(t, "check", path)
+	want := path + ":4:16: warning: prices.opnai/gpt-5: no provider is priced as opnai; did you mean openai?\n"
+	if got.code != exitOK || got.stderr != want {
+		t.Errorf("check = %+v, want %s", got, want)
+	}
+}
