@@ -18,6 +18,11 @@ usage:
   mended: [{fields: {model: first("model")}}]
 fields:
   gone: {input_tokens: first("in")}
+prices:
+  acme/kept: {input: 1.50}
+  acme/dearer: {input: 1}
+  openai/gpt-5: {input: 1}
+models: [kept, gone]
 `)
 	after := load(t, `version: 1
 fields:
@@ -30,10 +35,17 @@ providers:
   another: {upstream: 'https://new.example'}
   moved: {upstream: 'https://new.example'}
   kept: {upstream: 'https://kept.example', usage: kept}
+models: [new, kept]
+prices:
+  openai/gpt-5: off
+  acme/dearer: {input: 2}
+  acme/kept:
+    input: 1.50
 `)
 	got := fmt.Sprint(changesBetween(before, after)...)
 	want := fmt.Sprint("providers_added", "another new", "providers_removed", "gone", "providers_changed", "moved",
-		"usage_changed", "mended", "fields_added", "new", "fields_removed", "gone")
+		"usage_changed", "mended", "fields_added", "new", "fields_removed", "gone",
+		"prices_changed", "acme/dearer openai/gpt-5", "models_added", "new", "models_removed", "gone")
 	if got != want {
 		t.Errorf("changesBetween = %s, want %s", got, want)
 	}

@@ -336,6 +336,9 @@ func TestWebSocketSessionInUseMakesCheckpoints(t *testing.T) {
 	if got != want || newest.BytesIn == 0 || newest.BytesOut == 0 || newest.Duration == 0 {
 		t.Errorf("checkpoint = %+v, %d bytes in, %d out, after %v, want %+v and some of each", got, newest.BytesIn, newest.BytesOut, newest.Duration, want)
 	}
+	if newest.CostState != usage.Unpriced || newest.ModelLabel != usage.Other {
+		t.Errorf("checkpoint is %q as %q, want unpriced as other: it is charged, too", newest.CostState, newest.ModelLabel)
+	}
 	go func() { _ = c.Close(websocket.StatusNormalClosure, "") }()
 	eventually(t, "the record", func() bool { return !g.newest().Checkpoint })
 	want.Checkpoint, want.End, want.State = false, usage.EndComplete, usage.Reported

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -61,6 +63,7 @@ func (p program) check(ctx context.Context, x checking) error {
 			return err
 		}
 	}
+	p.warnOfPrices(file, snapshot)
 	all, own := snapshot.Prices().Count()
 	prices := plural(all, "price")
 	if own > 0 {
@@ -68,6 +71,21 @@ func (p program) check(ctx context.Context, x checking) error {
 	}
 	fmt.Fprintf(p.stdout, "%s: %s, %s, %s, revision %s\n", nameOf(x.path), p.green("ok"), plural(len(file.Providers), "provider"), prices, file.Revision)
 	return nil
+}
+
+// warnOfPrices names prices that no answer is charged by. They are no mistake in a file that several gateways share.
+func (p program) warnOfPrices(file *config.File, snapshot *gateway.Snapshot) {
+	var known []string
+	for name := range file.Providers {
+		known = append(known, snapshot.Pricing(name))
+	}
+	slices.Sort(known)
+	for _, key := range slices.Sorted(maps.Keys(file.Prices)) {
+		name, _ := config.CutPriceKey(key)
+		if !slices.Contains(known, name) {
+			fmt.Fprintf(p.stderr, "%s: warning: prices.%s: no provider is priced as %s%s\n", file.Prices[key][0].Pos, key, name, didYouMean(name, known))
+		}
+	}
 }
 
 // plural is a number of things whose plural ends in s, as in 2 providers.

@@ -106,7 +106,7 @@ var modelKeys = setOf("model", "model_id", "modelId", "modelVersion", "model_ver
 
 // wordKeys have words for values that rules look at.
 var wordKeys = setOf("type", "event_type", "role", "object", "status", "state", "task", "finish_reason", "finishReason", "stop_reason", "stopReason",
-	"service_tier", "serviceTier", "trafficType", "modality", "mimeType", "mime_type", "ttl", "code")
+	"service_tier", "serviceTier", "trafficType", "speed", "inference_geo", "modality", "mimeType", "mime_type", "ttl", "code")
 
 // freeKeys hold what people and models wrote, in a shape of their own: a word in there is content.
 var freeKeys = setOf("args", "arguments", "documents", "input", "instructions", "json_schema", "metadata", "parameters", "properties", "queries", "query",

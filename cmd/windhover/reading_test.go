@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"windhover/gateway/usage"
 )
 
 const streamAnswer = "HTTP/1.1 200 OK\nContent-Type: text/event-stream\n\n" +
@@ -128,5 +130,21 @@ func TestExplainSaysThatNoRuleApplies(t *testing.T) {
 	want := outcome{exitOK, folder + ": POST /api/v1/chat of openai, status 200\nno rule applies\n", ""}
 	if got := runIn(t, dir, nil, "explain", "--provider", "openai", "--response", folder); got != want {
 		t.Errorf("explain = %+v, want %+v", got, want)
+	}
+}
+
+// Where an answer was made may be in the path alone.
+func TestRegionOfVertexIsItsLocation(t *testing.T) {
+	t.Parallel()
+	_, snapshot, err := compile("", program{}.loadOptions(""), servingNobody())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := readResponse(snapshot, readingOptions{}, filepath.Join("..", "..", "testdata", "replay", "google-vertex-ai", "video-made-in-a-region"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Usage.Text(usage.Region); got != "europe-west1" {
+		t.Errorf("region = %q, want europe-west1", got)
 	}
 }

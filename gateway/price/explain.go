@@ -38,7 +38,7 @@ func (c *charge) finish(b *Bill) {
 	state, n, _ := c.total()
 	b.State = state
 	if state == usage.Unpriced {
-		b.Reason = c.reason.String()
+		b.Reason, b.Lines = c.reason.String(), nil // what could be charged is not what it cost
 		return
 	}
 	b.TotalNanoUSD = &n

@@ -22,7 +22,7 @@ func (t *Table) chargeParts(r *usage.Record, pricing string, own *entry, c *char
 		return t.find(pricing, name).entry
 	})
 	c.settle(r)
-	r.Price = priceOf(rows)
+	r.Price = priceOf(rows, c.reason.why == 0)
 }
 
 // parts adds up a record's parts, and returns the rows that they were charged by, by the model that the answer names.
@@ -74,10 +74,11 @@ func (c *charge) rest(r *usage.Record) {
 	}
 }
 
-// priceOf is what a record in parts keeps: the row, or those of all its models.
-func priceOf(rows map[string]*row) *usage.Price {
+// priceOf is what a record in parts keeps: the row, or those of all its models. Where some model had none, the row says
+// whose it is: it must not be taken for that one's.
+func priceOf(rows map[string]*row, all bool) *usage.Price {
 	var first *row
-	same := true
+	same := all
 	for _, w := range rows {
 		same = same && (first == nil || first == w)
 		first = w

@@ -339,8 +339,24 @@ func TestPartsAreChargedEachAtItsOwnModel(t *testing.T) {
 		t.Errorf("Explain = %+v, %v, want %d", bill, err, r.CostNanoUSD)
 	}
 	r.Parts[3].SetText(usage.Model, "unknown")
-	if got, want := charged(t, table, r), `unpriced: no price fits the model "unknown"`; got != want {
-		t.Errorf("charged %s, want %s", got, want)
+	want := `no price fits the model "unknown"`
+	if got := charged(t, table, r); got != "unpriced: "+want {
+		t.Errorf("charged %s, want unpriced: %s", got, want)
+	}
+	if bill, err := Explain(r.Price.Row, r); err != nil || bill.State != usage.Unpriced || bill.Reason != want {
+		t.Errorf("Explain = %+v, %v, want unpriced: %s", bill, err, want)
+	}
+}
+
+// A part's model that has no price is not explained by the row of the others.
+func TestStoredRowIsOfTheModelsThatHadOne(t *testing.T) {
+	t.Parallel()
+	r := record(t, "input_tokens=1")
+	r.Parts = []usage.Part{{Usage: used(t, "input_tokens=5")}, {Usage: used(t, "model=unknown input_tokens=6")}}
+	newTable(t, "  acme/m: {input: 1}\n").Charge(r, "acme")
+	bill, err := Explain(r.Price.Row, r)
+	if err != nil || r.CostState != usage.Unpriced || bill.State != usage.Unpriced {
+		t.Errorf("charged %s, Explain = %+v, %v, want unpriced twice", r.CostState, bill, err)
 	}
 }
 

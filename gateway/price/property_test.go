@@ -3,7 +3,6 @@ package price
 import (
 	"math/big"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
@@ -261,6 +260,3 @@ func FuzzReadRow(f *testing.F) {
 		}
 	})
 }
-
-// recordings is the folder of recorded answers, or "" where there is none.
-func recordings() string { return os.Getenv("WINDHOVER_RECORDINGS") }
