@@ -28,6 +28,8 @@ func credentialIn(h http.Header, query string) string {
 func bareCredential(authorization string) string {
 	scheme, credential, found := strings.Cut(strings.TrimSpace(authorization), " ")
 	switch {
+	case !found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Basic")):
+		return ""
 	case !found:
 		return scheme // AssemblyAI's has no scheme
 	case strings.HasPrefix(scheme, "AWS4-"):
@@ -79,8 +81,9 @@ func queryCredential(query string) string {
 		if strings.EqualFold(name, "x-amz-credential") {
 			value = accessKeyID(value)
 		}
+		value = strings.TrimSpace(value)
 		if value != "" {
-			return bareCredential(value)
+			return value
 		}
 	}
 	return ""

@@ -75,7 +75,7 @@ func (p program) record(ctx context.Context, s config.Settings, o recordOptions)
 	logger := newLogger(logs, s)
 
 	r := newRecorder(snapshot, o, p)
-	g, err := gateway.New(file, gateway.Options{Logger: logger, Sink: r.take, Loopback: true, KeepStreams: true})
+	g, err := gateway.New(file, gateway.Options{Logger: logger, Sink: r.take, Loopback: true, KeepStreams: true, Identity: gateway.IdentityOff, Labels: []string{config.LabelsOff}})
 	if err != nil {
 		return err
 	}
