@@ -127,16 +127,16 @@ func (s *Store) transact(ctx context.Context, do func() error) error {
 		return err
 	}
 	defer s.leave()
-	if _, err := s.writer.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+	lasting := context.WithoutCancel(ctx) // what is cut short may have happened: a commit, and a beginning too
+	_, err := s.writer.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if err == nil {
+		err = do()
 	}
-	lasting := context.WithoutCancel(ctx) // a commit that is cut short may have happened
-	err := do()
 	if err == nil {
 		_, err = s.writer.ExecContext(lasting, "COMMIT")
 	}
 	if err != nil {
-		// It fails only where SQLite has rolled back already, as it does when a disk is full.
+		// It fails only where nothing has begun, or SQLite has rolled back already, as it does when a disk is full.
 		_, _ = s.writer.ExecContext(lasting, "ROLLBACK")
 	}
 	return err
