@@ -58,15 +58,14 @@ func TestCheckpointIsReplacedByWhatCameLater(t *testing.T) {
 	}
 }
 
-// TestCutWriteLeavesNothing ends writes at any moment.
+// TestCutWriteLeavesNothing gives writes more and more time, until some are done in it.
 func TestCutWriteLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	cut, kept := 0, 0
-	for i := 0; (cut < 5 || kept < 5) && i < 200; i++ {
-		batch := plains(kept*500, kept*500+500)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
-		err := s.Write(ctx, batch)
+	for patience := 100 * time.Microsecond; kept < 5 && patience < time.Minute; patience += patience / 4 {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := s.Write(ctx, plains(kept*500, kept*500+500))
 		cancel()
 		if err == nil {
 			kept++
