@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"RangeIsHalfOpenAtTheMillisecond", rangeIsHalfOpenAtTheMillisecond},
 		{"RowsComeInTheirOrder", rowsComeInTheirOrder},
 		{"OddTextIsAGroupToo", oddTextIsAGroupToo},
+		{"NumbersThatNobodyMeansAreSummed", numbersThatNobodyMeansAreSummed},
 		{"UnknownDimensionIsAnError", unknownDimensionIsAnError},
 		{"AnyQuestionIsAnsweredFromTheRecords", anyQuestionIsAnsweredFromTheRecords},
 		{"CancelledReadFails", cancelledReadFails},

@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -128,6 +129,19 @@ func oddTextIsAGroupToo(t *testing.T, s ledger.Store) {
 			}
 		}
 	}
+}
+
+// numbersThatNobodyMeansAreSummed writes what a mistaken rule makes of every request: no write fails, and no sum.
+func numbersThatNobodyMeansAreSummed(t *testing.T, s ledger.Store) {
+	records := plains(epoch, 2_000)
+	for _, r := range records {
+		r.CostNanoUSD = math.MaxInt64
+		for f := range usage.Fields() {
+			r.Usage.SetNumber(f, usage.Whole(1<<53))
+		}
+	}
+	write(t, s, records...)
+	everySum(t, s, records)
 }
 
 func unknownDimensionIsAnError(t *testing.T, s ledger.Store) {
