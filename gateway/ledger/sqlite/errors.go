@@ -48,11 +48,6 @@ func primary(err error) int {
 	return 0
 }
 
-func locked(err error) bool {
-	code := primary(err)
-	return code == lib.SQLITE_BUSY || code == lib.SQLITE_LOCKED
-}
-
 // noShared reports whether the file beside the ledger that its readers and its writer share could not be opened.
 func noShared(err error) bool {
 	code := primary(err)

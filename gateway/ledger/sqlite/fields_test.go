@@ -61,7 +61,7 @@ func TestAnyRecordComesBack(t *testing.T) {
 	m := &maker{Rand: rand.New(rand.NewPCG(3, 4))}
 	s := open(t)
 	written := map[string]*usage.Record{}
-	for range 1000 { // more shapes than statements are kept for
+	for range 20 * rounds { // more shapes than statements are kept for
 		rec := m.record()
 		written[rec.ID] = rec
 		if m.IntN(10) == 0 {

@@ -82,7 +82,9 @@ func planOf(q ledger.Question) (plan, error) {
 		case d == ledger.ByHour:
 			hourly = true
 		case d.Label() != "":
-			labels[d.Label()] = labels[d.Label()]
+			if _, filtered := labels[d.Label()]; !filtered {
+				labels[d.Label()] = nil // all values
+			}
 		case d != ledger.ByStatus && d != ledger.ByDay:
 			return p, fmt.Errorf("sum records: nothing is grouped by %q", d)
 		}
