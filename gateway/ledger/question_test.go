@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -77,5 +78,18 @@ func TestSumsAreThoseOfARecordThatWasReadBack(t *testing.T) {
 	}
 	if got, want := SumsOf(&back), SumsOf(&r); got != want || want[FirstByteMicros] != 2 || want[DurationMicros] != 3 {
 		t.Errorf("sums = %v, want %v, with 2 and 3 microseconds", got, want)
+	}
+}
+
+func TestNoNumberOverflowsASum(t *testing.T) {
+	t.Parallel()
+	r := usage.Record{CostState: usage.Priced, CostNanoUSD: math.MaxInt64}
+	for f := range usage.Fields() {
+		r.Usage.SetNumber(f, usage.Whole(1<<53))
+	}
+	for m, n := range SumsOf(&r) {
+		if n > math.MaxInt64/100_000 {
+			t.Errorf("%s = %d, of which 100,000 records would overflow", Measure(m), n)
+		}
 	}
 }

@@ -89,6 +89,13 @@ func (s *Sums) Sub(others Sums) {
 	}
 }
 
+// What a record adds is bounded, so that numbers that nobody means overflow no sum: a rule that takes a time for tokens would
+// end a store otherwise.
+const (
+	maxCount   = 1 << 40 // tokens and the like
+	maxNanoUSD = 1 << 46 // 70,368 dollars
+)
+
 // SumsOf is what one record adds. Numbers that cannot be count as usage.Countable says.
 func SumsOf(r *usage.Record) Sums {
 	s := Sums{
@@ -103,16 +110,17 @@ func SumsOf(r *usage.Record) Sums {
 		DurationMicros: micros(r.Duration),
 	}
 	if cost, known := r.CostKnown(); known {
-		s[CostNanoUSD] = cost
+		s[CostNanoUSD] = min(cost, maxNanoUSD)
 	}
 	if first := micros(r.FirstByte); first > 0 {
 		s[FirstByteMicros], s[Answered] = first, 1
 	}
-	s[ReportedCostNanoUSD] = scaled(&r.Usage, usage.ReportedCostUSD, 1e9)
-	s[Milliseconds] = scaled(&r.Usage, usage.Seconds, 1e3)
+	s[ReportedCostNanoUSD] = scaled(&r.Usage, usage.ReportedCostUSD, 1e9, maxNanoUSD)
+	s[Milliseconds] = scaled(&r.Usage, usage.Seconds, 1e3, maxCount)
 	for m := range measures {
 		if field, ok := m.field(); ok {
-			s[m], _ = r.Usage.Countable(field).Int()
+			n, _ := r.Usage.Countable(field).Int()
+			s[m] = min(n, maxCount)
 		}
 	}
 	return s
@@ -151,11 +159,9 @@ func (m Measure) field() (usage.Field, bool) {
 	return 0, false
 }
 
-// maxScaled bounds a decimal that is kept as a whole number: no sum of a year's records comes near to overflowing.
-const maxScaled = 1 << 53
-
-func scaled(u *usage.Usage, f usage.Field, unit float64) int64 {
-	return int64(math.Round(min(u.Countable(f).Float()*unit, maxScaled)))
+// scaled is a decimal as a whole number of smaller units.
+func scaled(u *usage.Usage, f usage.Field, units, limit float64) int64 {
+	return int64(math.Round(min(u.Countable(f).Float()*units, limit)))
 }
 
 // micros rounds as a record's JSON does, so that a record that was read back adds the same.

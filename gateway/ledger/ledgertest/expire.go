@@ -70,12 +70,12 @@ func expireOfNothingIsDone(t *testing.T, s ledger.Store) {
 // the full hours or days around what was asked, and its sums are those of all records in it, expired or not.
 func rangesAmongExpiredRecordsAreWidened(t *testing.T, s ledger.Store) {
 	rnd := seeded(t)
-	records := randoms(rnd, 800)
+	records := randoms(rnd, 600)
 	write(t, s, records...)
 	before := epoch.Add(48 * time.Hour)
 	expire(t, s, before)
 	widened, tested := 0, 0
-	for range 200 {
+	for range 120 {
 		q := ledger.Question{Filter: randomFilter(rnd), GroupBy: randomGroups(rnd)}
 		a, err := s.Sum(t.Context(), q)
 		if gone := new(ledger.ExpiredError); errors.As(err, &gone) {

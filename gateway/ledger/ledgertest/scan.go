@@ -78,7 +78,7 @@ func scanChoosesAsTheFilterSays(t *testing.T, s ledger.Store) {
 	records := randoms(rnd, 600)
 	write(t, s, records...)
 	found := 0
-	for range 100 {
+	for range 50 {
 		f := randomFilter(rnd)
 		var want []string
 		for _, r := range records {

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"RowsComeInTheirOrder", rowsComeInTheirOrder},
 		{"TooManyRowsAreRefused", tooManyRowsAreRefused},
 		{"OddTextIsAGroupToo", oddTextIsAGroupToo},
+		{"NumbersThatNobodyMeansAreSummed", numbersThatNobodyMeansAreSummed},
 		{"UnknownDimensionIsAnError", unknownDimensionIsAnError},
 		{"AnyQuestionIsAnsweredFromTheRecords", anyQuestionIsAnsweredFromTheRecords},
 		{"CancelledReadFails", cancelledReadFails},

@@ -41,6 +41,7 @@ func BenchmarkWrite(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "records/s")
+			b.ReportMetric(float64(scalar(b, s.db, "SELECT pg_total_relation_size('records')"))/float64(next), "bytes/record")
 		})
 	}
 }

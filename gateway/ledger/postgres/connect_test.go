@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -112,7 +113,7 @@ func TestGatewaysThatStartAtOnceMakeTheTablesOnce(t *testing.T) {
 	}
 }
 
-func scalar(t *testing.T, db *sql.DB, query string) (n int64) {
+func scalar(t testing.TB, db *sql.DB, query string) (n int64) {
 	t.Helper()
 	if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -147,7 +148,8 @@ func TestFewRightsAreEnough(t *testing.T) {
 		t.Errorf("Open without any right = %v, want %s…", err, want)
 	}
 
-	execute(t, url, fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", path, role, path, role))
+	grants := strings.NewReplacer("SCHEMA windhover", "SCHEMA "+path, "TO gateway", "TO "+role).Replace(documented(t, "TO gateway"))
+	execute(t, url, grants)
 	s := open(t, limited)
 	all := records(0, 50)
 	if err := s.Write(t.Context(), all); err != nil {
@@ -157,6 +159,29 @@ func TestFewRightsAreEnough(t *testing.T) {
 	if _, err := s.Expire(t.Context(), noon); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// documented is the block of SQL in docs/postgresql.md that holds a text.
+func documented(t *testing.T, text string) string {
+	t.Helper()
+	content, err := os.ReadFile("../../../docs/postgresql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range strings.Split(string(content), "```sql\n")[1:] {
+		if block, _, _ := strings.Cut(part, "```"); strings.Contains(block, text) {
+			return block
+		}
+	}
+	t.Fatalf("docs/postgresql.md has no SQL with %s", text)
+	return ""
+}
+
+func TestDocumentedQueryRuns(t *testing.T) {
+	t.Parallel()
+	url := empty(t)
+	open(t, url)
+	execute(t, url, documented(t, "FROM records"))
 }
 
 // A table that somebody holds makes a write fail in time, and nothing of it is kept.

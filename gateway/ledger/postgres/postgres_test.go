@@ -96,3 +96,12 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	server(t)
 	ledgertest.Run(t, func(t *testing.T) ledger.Store { return open(t, empty(t)) })
 }
+
+// A pooler that hands each transaction to another connection knows nothing of statements that were prepared before.
+func TestStoreKeepsTheContractWithoutPreparedStatements(t *testing.T) {
+	t.Parallel()
+	server(t)
+	ledgertest.Run(t, func(t *testing.T) ledger.Store {
+		return open(t, with(t, empty(t), "default_query_exec_mode", "exec"))
+	})
+}
