@@ -174,7 +174,7 @@ func (l *Ledger) sayWhatIsLeft() {
 	if lost := s.Dropped + int64(s.Held); lost > 0 {
 		l.logger.Error("records were lost, because neither the ledger nor its spool could take them", "lost", lost)
 	}
-	if s.SpoolBytes > 0 {
+	if s.SpoolBytes > 0 && s.State != Waiting { // what waits for another gateway is not left
 		l.logger.Warn("records are left in the spool; the next gateway with this data folder takes them in", "spool", l.spool.folder, "bytes", s.SpoolBytes)
 	}
 }
