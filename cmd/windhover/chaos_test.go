@@ -267,12 +267,18 @@ func (c *chaos) compare(t *testing.T) {
 		was, direct := c.quantile(whole, false, q), c.quantile(whole, true, q)
 		is, directly := c.quantile(broken, false, q), c.quantile(broken, true, q)
 		t.Logf("%s: p%.0f %v (provider alone: %v) while it is whole, %v (%v) while it is broken", t.Name(), 100*q, was, direct, is, directly)
-		// A machine that has other work stops everything for a few tenths of a second; what waits for a ledger takes seconds.
-		if most := 3*max(was, directly) + 500*time.Millisecond; is > most {
+		switch most := 3*max(was, directly) + 200*time.Millisecond; {
+		case directly > busy:
+			t.Logf("%s: the machine was too busy to judge the latencies", t.Name())
+		case is > most:
 			t.Errorf("p%.0f is %v while the ledger is broken, want less than %v", 100*q, is, most)
 		}
 	}
 }
+
+// busy is how long the provider takes alone when the machine stops everything for tenths of a second, as one with other
+// work does. The gateway has more to do, and then takes a multiple of it; what waits for a ledger takes seconds.
+const busy = 50 * time.Millisecond
 
 // quantile is of the latencies in a phase, of requests through the gateway or past it.
 func (c *chaos) quantile(phase string, direct bool, q float64) time.Duration {
