@@ -173,10 +173,15 @@ func (w *writer) wait(reason error) {
 	w.spool.close()
 	_, _ = w.spool.segments() // to know how many are left
 	w.enter(Waiting, reason)
+	w.readBeside()
+}
+
+// readBeside answers questions from a store that this gateway cannot write, if it can be read.
+func (w *writer) readBeside() {
 	if w.options.OpenReader == nil || w.reading.current() != nil {
 		return
 	}
-	if r, err := w.options.OpenReader(w.calls); err == nil { // there is none before the other gateway has made it
+	if r, err := w.options.OpenReader(w.calls); err == nil {
 		w.reading.set(r, r.Close)
 	}
 }
@@ -240,6 +245,7 @@ func (w *writer) fail(err error) time.Duration {
 	}
 	if w.calls.Err() == nil {
 		w.enter(Spooling, err)
+		w.readBeside()
 	}
 	return min(firstBackoff<<min(w.failures-1, 10), lastBackoff)
 }
