@@ -26,6 +26,8 @@ const (
 	recordingsVariable = "WINDHOVER_RECORDINGS"
 	// longVariable makes the project's own tests take their time; it is none either.
 	longVariable = "WINDHOVER_LONG"
+	// chaosVariable makes them break the ledger of a running gateway.
+	chaosVariable = "WINDHOVER_CHAOS"
 )
 
 // AddFlags declares the named settings as flags; no names: all of them.
@@ -128,7 +130,7 @@ func (l *layers) environment() koanf.Provider {
 // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 func foreignVariable(name string) bool {
 	service := regexp.MustCompile(`^WINDHOVER(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
-	return name == recordingsVariable || name == longVariable || service.MatchString(name)
+	return name == recordingsVariable || name == longVariable || name == chaosVariable || service.MatchString(name)
 }
 
 // file is the layer of the settings file. One that was named has to be there.

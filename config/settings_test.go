@@ -180,6 +180,7 @@ func TestSettingsIgnoreVariablesOfOthers(t *testing.T) {
 		"WINDHOVER_ADMIN_PORT_5502_TCP_ADDR=10.0.0.2",
 		"WINDHOVER_RECORDINGS=recordings",
 		"WINDHOVER_LONG=1",
+		"WINDHOVER_CHAOS=5",
 		"WINDHOVERX=1",
 	}, nil)
 	must(t, err)

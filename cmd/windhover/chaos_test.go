@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -45,7 +47,8 @@ type chaos struct {
 	binary  string
 	process *exec.Cmd
 	stderr  *buffer
-	answers atomic.Int64 // that the provider gave
+	answers atomic.Int64 // that the provider gave to the gateway
+	direct  string       // the provider's own address
 	address atomic.Pointer[string]
 	client  *http.Client
 
@@ -58,6 +61,7 @@ type chaos struct {
 // result is what became of a request.
 type result struct {
 	n      int
+	direct bool // it went to the provider, past the gateway
 	phase  string
 	ended  time.Time
 	took   time.Duration
@@ -82,9 +86,12 @@ func newChaos(t *testing.T, args ...string) *chaos {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"model":"gpt-5","usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}`)
-		c.answers.Add(1)
+		if !strings.HasPrefix(r.URL.Path, "/direct/") {
+			c.answers.Add(1)
+		}
 	}))
 	t.Cleanup(upstream.Close)
+	c.direct = upstream.URL
 	program, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
@@ -148,22 +155,27 @@ func (c *chaos) run(phase string, d time.Duration) {
 		c.sent++
 		n := c.sent
 		c.mu.Unlock()
-		c.load.Go(func() { c.request(n, phase) })
+		url := "http://" + *c.address.Load() + "/openai/v1/chat/completions/" + strconv.Itoa(n)
+		c.load.Go(func() { c.request(result{n: n, phase: phase}, url) })
+		if i%4 == 0 { // to tell what the machine does from what the gateway does
+			c.load.Go(func() { c.request(result{phase: phase, direct: true}, c.direct+"/direct/") })
+		}
 	}
 }
 
-func (c *chaos) request(n int, phase string) {
+func (c *chaos) request(r result, url string) {
 	began := time.Now()
-	failed := c.ask(n)
-	ended := time.Now()
+	r.failed = c.ask(url)
+	r.ended = time.Now()
+	r.took = r.ended.Sub(began)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.results = append(c.results, result{n, phase, ended, ended.Sub(began), failed})
+	c.results = append(c.results, r)
 }
 
 // ask is what was wrong with the answer; empty: nothing.
-func (c *chaos) ask(n int) string {
-	response, err := c.client.Post("http://"+*c.address.Load()+"/openai/v1/chat/completions/"+strconv.Itoa(n), "application/json", strings.NewReader(`{"model":"gpt-5"}`))
+func (c *chaos) ask(url string) string {
+	response, err := c.client.Post(url, "application/json", strings.NewReader(`{"model":"gpt-5"}`))
 	if err != nil {
 		return err.Error()
 	}
@@ -236,6 +248,9 @@ func (c *chaos) settle(t *testing.T, read func(*testing.T) (map[int]int, error))
 		t.Errorf("%d failed, %d answers, %d records, %d duplicates; want none failed, and one record of each of %d requests", failed, c.answers.Load(), rows, duplicates, c.sent)
 	}
 	c.compare(t)
+	if log := c.stderr.String(); strings.Contains(log, "lines that are no records") {
+		t.Errorf("a segment was torn, though nothing was killed:\n%s", log)
+	}
 	if left, err := filepath.Glob(filepath.Join(c.data, "spool", "*.jsonl")); err != nil || len(left) > 0 {
 		t.Errorf("segments %q are left in the spool (%v), want none", left, err)
 	}
@@ -247,21 +262,31 @@ const (
 	broken = "broken"
 )
 
-// compare compares the latencies of the two phases. On a machine with other work the difference says little unless it is large.
+// compare compares what the gateway adds to the latencies in the two phases.
 func (c *chaos) compare(t *testing.T) {
 	t.Helper()
-	p50, p99 := c.quantile(whole, .5), c.quantile(whole, .99)
-	brokenP50, brokenP99 := c.quantile(broken, .5), c.quantile(broken, .99)
-	t.Logf("%s: p50 %v and p99 %v while it is whole, %v and %v while it is broken", t.Name(), p50, p99, brokenP50, brokenP99)
-	if brokenP50 > 3*p50+5*time.Millisecond || brokenP99 > 3*p99+50*time.Millisecond {
-		t.Errorf("requests take longer while the ledger is broken: p50 %v, p99 %v; want about %v, %v", brokenP50, brokenP99, p50, p99)
+	for _, q := range []float64{.5, .99} {
+		was, direct := c.quantile(whole, false, q), c.quantile(whole, true, q)
+		is, directly := c.quantile(broken, false, q), c.quantile(broken, true, q)
+		t.Logf("%s: p%.0f %v (provider alone: %v) while it is whole, %v (%v) while it is broken", t.Name(), 100*q, was, direct, is, directly)
+		switch most := 3*max(was, directly) + 200*time.Millisecond; {
+		case directly > busy:
+			t.Logf("%s: the machine was too busy to judge the latencies", t.Name())
+		case is > most:
+			t.Errorf("p%.0f is %v while the ledger is broken, want less than %v", 100*q, is, most)
+		}
 	}
 }
 
-func (c *chaos) quantile(phase string, q float64) time.Duration {
+// busy is how long the provider takes alone when the machine stops everything for tenths of a second, as one with other
+// work does. The gateway has more to do, and then takes a multiple of it; what waits for a ledger takes seconds.
+const busy = 50 * time.Millisecond
+
+// quantile is of the latencies in a phase, of requests through the gateway or past it.
+func (c *chaos) quantile(phase string, direct bool, q float64) time.Duration {
 	var took []time.Duration
 	for _, r := range c.results {
-		if r.phase == phase {
+		if r.phase == phase && r.direct == direct {
 			took = append(took, r.took)
 		}
 	}
@@ -439,8 +464,7 @@ func TestChaosPostgres(t *testing.T) {
 	})
 }
 
-// window is how old a record may be that a killed gateway loses: documented as a tenth of a second, with what a busy machine
-// takes to give every goroutine its turn.
+// window is how old a record may be that a killed gateway loses, on a machine that gives every goroutine its turn at once.
 const window = 100 * time.Millisecond
 
 func TestChaosKill(t *testing.T) {
@@ -487,7 +511,7 @@ func (c *chaos) judgeKills(t *testing.T, records map[int]int, kills []time.Time)
 		duplicates += times - 1
 	}
 	for _, r := range c.results {
-		if r.failed != "" { // the gateway was gone, or went
+		if r.failed != "" || r.direct { // the gateway was gone, or went
 			continue
 		}
 		answered++
@@ -504,8 +528,8 @@ func (c *chaos) judgeKills(t *testing.T, records map[int]int, kills []time.Time)
 	}
 	t.Logf("%s: killed %d times; %d answers, %d records, %d lost, the oldest %v before the kill; %d duplicates",
 		t.Name(), len(kills), answered, len(records), lost, oldest.Round(time.Millisecond), duplicates)
-	if oldest > window || duplicates != 0 {
-		t.Errorf("the oldest record that was lost was %v old, %d duplicates; want none older than %v, and no duplicate", oldest, duplicates, window)
+	if most := window + c.quantile(broken, true, .99); oldest > most || duplicates != 0 {
+		t.Errorf("the oldest record that was lost was %v old, %d duplicates; want none older than %v, and no duplicate", oldest, duplicates, most)
 	}
 	if int64(len(records)) > c.answers.Load() {
 		t.Errorf("%d records of %d answers", len(records), c.answers.Load())

@@ -48,8 +48,8 @@ const (
 type Options struct {
 	// Open opens the store, and brings it up to date. It is called again after the store has failed.
 	Open func(ctx context.Context) (Store, error)
-	// OpenReader opens the store to be read beside the gateway that writes it. Without it, a gateway that waits for the
-	// lock answers no questions.
+	// OpenReader opens the store to be read where another gateway writes it, or where it cannot be written. Without it,
+	// questions are not answered then.
 	OpenReader func(ctx context.Context) (ReadCloser, error)
 	// Folder is the data folder: it holds the spool, and the lock of whoever writes the store. It is made if it is not there.
 	Folder string
@@ -174,7 +174,7 @@ func (l *Ledger) sayWhatIsLeft() {
 	if lost := s.Dropped + int64(s.Held); lost > 0 {
 		l.logger.Error("records were lost, because neither the ledger nor its spool could take them", "lost", lost)
 	}
-	if s.SpoolBytes > 0 {
+	if s.SpoolBytes > 0 && s.State != Waiting { // what waits for another gateway is not left
 		l.logger.Warn("records are left in the spool; the next gateway with this data folder takes them in", "spool", l.spool.folder, "bytes", s.SpoolBytes)
 	}
 }

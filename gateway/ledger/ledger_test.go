@@ -621,3 +621,61 @@ func TestNoLedgerKeepsNothing(t *testing.T) {
 		t.Errorf("Status() = %+v, want that it is off", got)
 	}
 }
+
+func TestDataFolderThatIsRemovedIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, folder := newMemory(), filepath.Join(t.TempDir(), "data")
+		file := filepath.Join(folder, "ledger.db")
+		l, _ := begin(t, folder, m, func(o *Options) {
+			o.File = file
+			o.Open = func(ctx context.Context) (Store, error) {
+				if err := os.WriteFile(file, nil, 0o600); err != nil {
+					return nil, err
+				}
+				return m.open(ctx)
+			}
+		})
+		pass(time.Second)
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * lookEvery)
+		add(l, records(0, 1))
+		pass(batchAge)
+		wantStored(t, m, records(0, 1))
+		if _, err := Lock(folder); !errors.Is(err, ErrLocked) {
+			t.Errorf("Lock() = %v, want that the new folder is locked, too", err)
+		}
+	})
+}
+
+func TestJobEndsWithTheLedger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := begin(t, t.TempDir(), newMemory(), nil)
+		pass(0)
+		done := make(chan error, 1)
+		go func() {
+			done <- l.Do(t.Context(), func(ctx context.Context, _ Store) error { <-ctx.Done(); return ctx.Err() })
+		}()
+		synctest.Wait()
+		end(l)
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Do() = %v, want that it was given up", err)
+		}
+	})
+}
+
+// What a request pays for its record.
+func BenchmarkAdd(b *testing.B) {
+	m := newMemory()
+	l := Start(Options{Open: m.open, Folder: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	defer end(l)
+	r := records(0, 1)[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		l.Add(r)
+	}
+	b.ReportMetric(float64(l.Status().Dropped)/float64(b.N), "dropped/op")
+}

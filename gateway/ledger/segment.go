@@ -42,7 +42,7 @@ func (s *segment) append(records []*usage.Record) error {
 	var lines bytes.Buffer
 	var added []string
 	for _, r := range records {
-		if p := r.Price; p != nil && p.Row != nil && !s.prices[p.ID] {
+		if p := r.Price; p != nil && !s.prices[p.ID] && json.Valid(p.Row) {
 			row, err := json.Marshal(priceLine{p.ID, p.Row})
 			if err != nil {
 				return fmt.Errorf("encode price row %s: %w", p.ID, err)
@@ -88,13 +88,13 @@ func newSegmentReader(r io.Reader) *segmentReader {
 func (s *segmentReader) next() (*usage.Record, error) {
 	for {
 		line, err := s.lines.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) || errors.Is(err, io.EOF) && len(line) > 0 {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			s.damaged++
-			if err = s.skipLine(err); err == nil {
+			if err = s.skipLine(err); err == nil || errors.Is(err, io.EOF) {
 				continue
 			}
 		}
-		if err != nil {
+		if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) {
 			return nil, err
 		}
 		if bytes.HasPrefix(line, priceLineBegin) {

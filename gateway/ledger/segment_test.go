@@ -63,10 +63,12 @@ func TestSegmentGivesBackWhatWasWritten(t *testing.T) {
 
 func TestDamagedLinesAreCountedAndPassedOver(t *testing.T) {
 	t.Parallel()
-	data := "\n{\"id\":\"1\"}\n{\"id\"\n" + strings.Repeat("x", 3*maxLine) + "\n{\"price_row\":\"\"}\n{\"id\":\"2\"}\n{\"id\":\"3\"}"
-	got, damaged := readSegment(t, []byte(data))
-	if len(got) != 2 || got[0].ID != "1" || got[1].ID != "2" || damaged != 5 {
-		t.Errorf("%d records, %d damaged lines; want the records 1 and 2, and 5", len(got), damaged)
+	data := "\n{\"id\":\"1\"}\n{\"id\"\n" + strings.Repeat("x", 3*maxLine) + "\n{\"price_row\":\"\"}\n{\"id\":\"2\"}\n"
+	for last, torn := range map[string]int{`{"id":"3"}`: 0, `{"id":"3"`: 1} { // a process may be killed between any two bytes
+		got, damaged := readSegment(t, []byte(data+last))
+		if len(got) != 3-torn || got[0].ID != "1" || got[1].ID != "2" || int(damaged) != 4+torn {
+			t.Errorf("%d records, %d damaged lines with %s at the end; want %d and %d", len(got), damaged, last, 3-torn, 4+torn)
+		}
 	}
 }
 
@@ -83,5 +85,63 @@ func FuzzSegment(f *testing.F) {
 				t.Errorf("record %s: %v", r.ID, err)
 			}
 		}
+	})
+}
+
+func TestPriceRowThatIsNoJSONHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	file, err := os.Create(filepath.Join(t.TempDir(), "segment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := segment{file: file, prices: map[string]bool{}}
+	r := records(0, 1)[0]
+	r.Price = &usage.Price{ID: "a@1", Row: []byte(`{"input":`)}
+	if err := s.append([]*usage.Record{r}); err != nil || s.size == 0 {
+		t.Errorf("append() = %v, %d bytes, want the record without the row", err, s.size)
+	}
+}
+
+func BenchmarkSegment(b *testing.B) {
+	all := records(0, batchRecords)
+	for _, r := range all {
+		r.Usage.SetNumber(usage.InputTokens, usage.Whole(1200))
+		r.Usage.SetNumber(usage.OutputTokens, usage.Whole(300))
+		r.Usage.SetText(usage.Model, "gpt-5-mini-2025-08-07")
+		r.Path, r.RawUsage = "/openai/v1/chat/completions", []byte(`{"prompt_tokens":1200,"completion_tokens":300,"total_tokens":1500}`)
+	}
+	path := filepath.Join(b.TempDir(), "segment")
+	write := func(b *testing.B) {
+		file, err := os.Create(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer file.Close()
+		if err := (&segment{file: file, prices: map[string]bool{}}).append(all); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perRecord := func(b *testing.B) {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batchRecords, "ns/record")
+	}
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			write(b)
+		}
+		perRecord(b)
+	})
+	b.Run("read", func(b *testing.B) {
+		write(b)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			if got, _ := readSegment(b, data); len(got) != len(all) {
+				b.Fatalf("%d records, want %d", len(got), len(all))
+			}
+		}
+		perRecord(b)
 	})
 }

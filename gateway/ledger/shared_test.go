@@ -82,6 +82,29 @@ func TestGatewayThatWaitsReadsBesideTheOther(t *testing.T) {
 	})
 }
 
+func TestQuestionsAreAnsweredWhileTheStoreCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, reader := newMemory(), newMemory()
+		l, _ := begin(t, t.TempDir(), m, func(o *Options) {
+			o.OpenReader = func(context.Context) (ReadCloser, error) { return reader, nil }
+		})
+		pass(0)
+		m.set(func(m *memory) { m.err = errors.New("disk full") })
+		add(l, records(0, 1))
+		pass(3 * time.Second)
+		if r, err := l.Reader(); r != reader || err != nil {
+			t.Errorf("Reader() = %v, %v, want the one that only reads", r, err)
+		}
+		m.set(func(m *memory) { m.err = nil })
+		pass(2 * lastBackoff)
+		_, closed, _ := reader.counted()
+		if r, err := l.Reader(); r != m || err != nil || closed != 1 {
+			t.Errorf("Reader() = %v, %v, closed %d times; want the store", r, err, closed)
+		}
+	})
+}
+
 func TestSpoolFirstNeedsNoLockAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

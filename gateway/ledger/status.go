@@ -17,6 +17,9 @@ const (
 	Off      State = "off"      // nowhere: no ledger is kept
 )
 
+// States are all states.
+func States() []State { return []State{Starting, Writing, Spooling, Waiting, Off} }
+
 // Status is how a ledger does.
 type Status struct {
 	State  State

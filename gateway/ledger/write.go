@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"windhover/gateway/usage"
@@ -20,6 +21,7 @@ var errSlow = errors.New("it takes too long to commit a batch")
 type writer struct {
 	*Ledger
 	unlock   func() // nil: the lock is not ours
+	warned   bool   // of a network file system
 	store    Store  // nil: it is not open
 	file     fs.FileInfo
 	failures int  // of the store, one after the other
@@ -31,10 +33,6 @@ type writer struct {
 func (l *Ledger) write() {
 	defer close(l.ended)
 	w := writer{Ledger: l, expire: time.NewTimer(expireFirst)}
-	if kind := networkFileSystem(l.options.Folder); kind != "" {
-		l.logger.Warn("the data folder is on a network file system, where a ledger can break; choose a folder on a local disk with --data",
-			"folder", l.options.Folder, "kind", kind)
-	}
 	for w.rest(w.round()) {
 	}
 	w.finish()
@@ -149,24 +147,41 @@ func (w *writer) finish() {
 	}
 }
 
-// lock makes this gateway the one that writes the store.
+// lock makes this gateway the one that writes the store. If somebody has removed the file that says so, it begins anew.
 func (w *writer) lock() error {
-	if w.options.SpoolFirst || w.unlock != nil {
+	if w.options.SpoolFirst {
 		return nil
+	}
+	if w.unlock != nil {
+		if _, err := os.Stat(filepath.Join(w.options.Folder, lockName)); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		w.unlock()
 	}
 	unlock, err := Lock(w.options.Folder)
 	w.unlock = unlock
+	if kind := networkFileSystem(w.options.Folder); kind != "" && !w.warned {
+		w.warned = true
+		w.logger.Warn("the data folder is on a network file system, where a ledger can break; choose a folder on a local disk with --data",
+			"folder", w.options.Folder, "kind", kind)
+	}
 	return err
 }
 
 // wait leaves the store to the gateway that has locked it, and gives it what the spool holds.
 func (w *writer) wait(reason error) {
 	w.spool.close()
+	_, _ = w.spool.segments() // to know how many are left
 	w.enter(Waiting, reason)
+	w.readBeside()
+}
+
+// readBeside answers questions from a store that this gateway cannot write, if it can be read.
+func (w *writer) readBeside() {
 	if w.options.OpenReader == nil || w.reading.current() != nil {
 		return
 	}
-	if r, err := w.options.OpenReader(w.calls); err == nil { // there is none before the other gateway has made it
+	if r, err := w.options.OpenReader(w.calls); err == nil {
 		w.reading.set(r, r.Close)
 	}
 }
@@ -230,6 +245,7 @@ func (w *writer) fail(err error) time.Duration {
 	}
 	if w.calls.Err() == nil {
 		w.enter(Spooling, err)
+		w.readBeside()
 	}
 	return min(firstBackoff<<min(w.failures-1, 10), lastBackoff)
 }
@@ -240,7 +256,10 @@ func (w *writer) do(j job) {
 		j.done <- w.unavailable()
 		return
 	}
-	j.done <- j.do(j.ctx, w.store)
+	ctx, cancel := context.WithCancel(j.ctx)
+	defer cancel()
+	defer context.AfterFunc(w.calls, cancel)()
+	j.done <- j.do(ctx, w.store)
 }
 
 // expireSome deletes some of the records that are too old, and soon some more if there are.
