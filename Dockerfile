@@ -13,6 +13,7 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build /out/windhover /windhover
 USER 65532:65532
+ENV WINDHOVER_DATA=/data
 VOLUME /data
 EXPOSE 5501 5502
 HEALTHCHECK --interval=10s --timeout=6s --start-period=5s CMD ["/windhover", "health"]

@@ -150,7 +150,9 @@ func (l *loader) overlay(section string, levels []level) *node {
 			case off:
 				l.nothingToRemove(e, index, i > 0)
 			case exists:
-				all.entries[at] = e
+				value := *e.value
+				value.replaces = true
+				all.entries[at] = entry{e.key, e.pos, &value}
 			default:
 				index[e.key] = len(all.entries)
 				all.entries = append(all.entries, e)

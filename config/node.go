@@ -43,15 +43,16 @@ func (k kind) noun() string {
 
 // node is one value of a YAML file with its place. A tree of them is never changed, so that parts of it can be shared.
 type node struct {
-	pos     Pos
-	path    string // from the file's root, as in providers.openai.usage[0]
-	kind    kind
-	text    string // of a scalar
-	inset   int    // see Text.Inset
-	plain   bool   // a scalar without quotes
-	flow    bool   // a list or mapping in brackets
-	comment bool   // a comment follows on the same line
-	partial bool   // a mapping with keys that could not be read: one that is not here is not missing
+	pos      Pos
+	path     string // from the file's root, as in providers.openai.usage[0]
+	kind     kind
+	text     string // of a scalar
+	inset    int    // see Text.Inset
+	plain    bool   // a scalar without quotes
+	flow     bool   // a list or mapping in brackets
+	comment  bool   // a comment follows on the same line
+	replaces bool   // an entry that stands in the place of one in a more general file
+	partial  bool   // a mapping with keys that could not be read: one that is not here is not missing
 
 	entries []entry // of a mapping, each key once
 	items   []*node // of a list

@@ -3,23 +3,24 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 )
 
-// PriceRows are the price of one model: a row, or several of which each holds for a time. An empty list that is not nil is
-// `off`: the model has no price, whatever stands elsewhere.
+// PriceRows are the price of one model: a row, or several of which each holds for a time.
 type PriceRows []PriceRow
 
-// Off reports whether `off` stands in the place of the rows.
-func (p PriceRows) Off() bool { return p != nil && len(p) == 0 }
+// Off reports whether `off` stands in the place of the rows: the model has no price, whatever stands elsewhere. There is one
+// row then, which says where.
+func (p PriceRows) Off() bool { return len(p) == 1 && p[0].Off }
 
 // PriceRow is what one model costs, in dollars.
 type PriceRow struct {
 	Pos    Pos    `yaml:"-"`
 	YAML   string `yaml:"-"` // path of the row in the file, as in prices.openai/gpt-5
 	Broken bool   `yaml:"-"` // a problem was found in it, and what that concerns is left out
+	Off    bool   `yaml:"-"` // there is no row: see PriceRows.Off
+	Took   bool   `yaml:"-"` // and that took away an entry of a file that this one extends
 
 	PriceRates
 
@@ -99,7 +100,7 @@ func (r *PriceRow) place(n *node, broken bool) { r.Pos, r.YAML, r.Broken = n.pos
 func (d *decoder) priceRows(n *node) PriceRows {
 	switch {
 	case n.kind == textKind && n.text == "off":
-		return PriceRows{}
+		return PriceRows{{Pos: n.pos, YAML: n.path, Off: true, Took: n.replaces}}
 	case n.kind == listKind:
 		var rows []PriceRow
 		d.list(n, reflect.ValueOf(&rows).Elem())
@@ -165,8 +166,16 @@ func (d *decoder) decimal(n *node) Decimal {
 	return Decimal{}
 }
 
+// maxDigits bounds a number on either side of its point.
+const maxDigits = 24
+
 func isDecimal(text string) bool {
-	return regexp.MustCompile(`^[0-9]{1,18}(\.[0-9]{1,24})?$`).MatchString(text)
+	whole, fraction, point := strings.Cut(text, ".")
+	return areDigits(whole) && (areDigits(fraction) || !point)
+}
+
+func areDigits(text string) bool {
+	return text != "" && len(text) <= maxDigits && strings.Trim(text, "0123456789") == ""
 }
 
 func (d *decoder) date(n *node) Date {

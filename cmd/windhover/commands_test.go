@@ -23,13 +23,13 @@ func TestCheckSaysWhatItHasRead(t *testing.T) {
 	writeFile(t, file, oneProvider)
 	for _, args := range [][]string{{"check", file}, {"check"}, {"check", "--providers", file}} {
 		got := runIn(t, folder, nil, args...)
-		if got.code != exitOK || !strings.HasPrefix(got.stdout, file+": ok, 1 provider, revision ") || got.stderr != "" {
+		if got.code != exitOK || !strings.HasPrefix(got.stdout, file+": ok, 1 provider, 552 prices, revision ") || got.stderr != "" {
 			t.Errorf("%q: %+v, want ok", args, got)
 		}
 	}
 	for _, args := range [][]string{{"check", "builtin"}, {"check", "--providers", "builtin"}} {
 		got := runIn(t, folder, nil, args...)
-		if got.code != exitOK || !strings.HasPrefix(got.stdout, "builtin: ok, 55 providers, revision ") || got.stderr != "" {
+		if got.code != exitOK || !strings.HasPrefix(got.stdout, "builtin: ok, 55 providers, 552 prices, revision ") || got.stderr != "" {
 			t.Errorf("%q: %+v, want ok", args, got)
 		}
 	}

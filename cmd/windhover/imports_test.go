@@ -19,11 +19,12 @@ func TestImportsPointDown(t *testing.T) {
 		"windhover/gateway/price":             {"windhover/config", "windhover/gateway/usage"},
 		"windhover/gateway/ledger":            {"windhover/gateway/usage"},
 		"windhover/gateway/ledger/sqlstore":   {"windhover/gateway/ledger", "windhover/gateway/usage"},
-		"windhover/gateway/ledger/ledgertest": {"windhover/gateway/ledger", "windhover/gateway/usage"},
-		"windhover/gateway/ledger/usageapi":   {"windhover/config", "windhover/gateway/ledger", "windhover/gateway/usage"},
 		"windhover/gateway/ledger/sqlite":     {"windhover/gateway/ledger", "windhover/gateway/ledger/sqlstore", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/postgres":   {"windhover/gateway/ledger", "windhover/gateway/ledger/sqlstore", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/ledgertest": {"windhover/gateway/ledger", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/usageapi":   {"windhover/gateway/ledger", "windhover/gateway/usage"},
 		"windhover/gateway":                   {"windhover/config", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/usage"},
-		"windhover/cmd/windhover":             {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/ledger", "windhover/gateway/ledger/sqlite", "windhover/gateway/ledger/usageapi", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
+		"windhover/cmd/windhover":             {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/ledger", "windhover/gateway/ledger/ledgertest", "windhover/gateway/ledger/postgres", "windhover/gateway/ledger/sqlite", "windhover/gateway/ledger/usageapi", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
 	}
 	list, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "windhover/...").CombinedOutput()
 	if err != nil {

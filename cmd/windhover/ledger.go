@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"time"
 
 	"windhover/config"
 	"windhover/gateway/ledger"
+	"windhover/gateway/ledger/postgres"
 	"windhover/gateway/ledger/sqlite"
 )
 
@@ -27,6 +29,14 @@ func (p program) dataFolder(s config.Settings) string {
 	return filepath.Join(p.folder, s.Data)
 }
 
+// checkLedger refuses settings that contradict each other.
+func checkLedger(s config.Settings) error {
+	if s.Data == "" && s.Database.Reveal() != "" {
+		return errors.New("--database needs a data folder, for the spool that records wait in while the database does not answer; name one with --data")
+	}
+	return nil
+}
+
 // startLedger starts the ledger that the settings ask for, nil if that is none. Nothing that is wrong with it keeps the
 // gateway from serving.
 func (p program) startLedger(s config.Settings, logger *slog.Logger) *ledger.Ledger {
@@ -34,15 +44,16 @@ func (p program) startLedger(s config.Settings, logger *slog.Logger) *ledger.Led
 	if folder == "" {
 		return nil
 	}
-	file := filepath.Join(folder, ledgerFile)
-	return ledger.Start(ledger.Options{
-		Open:       func(ctx context.Context) (ledger.Store, error) { return sqlite.Open(ctx, file, sqlite.Options{}) },
-		OpenReader: func(ctx context.Context) (ledger.ReadCloser, error) { return sqlite.OpenReader(ctx, file) },
-		Folder:     folder,
-		File:       file,
-		Retention:  s.Retention,
-		Logger:     logger,
-	})
+	o := ledger.Options{Folder: folder, Retention: s.Retention, Logger: logger}
+	if url := s.Database.Reveal(); url != "" {
+		o.SpoolFirst = true
+		o.Open = func(ctx context.Context) (ledger.Store, error) { return postgres.Open(ctx, url, postgres.Options{}) }
+	} else {
+		o.File = filepath.Join(folder, ledgerFile)
+		o.Open = func(ctx context.Context) (ledger.Store, error) { return sqlite.Open(ctx, o.File, sqlite.Options{}) }
+		o.OpenReader = func(ctx context.Context) (ledger.ReadCloser, error) { return sqlite.OpenReader(ctx, o.File) }
+	}
+	return ledger.Start(o)
 }
 
 // closeLedger brings every record to the ledger, or to the spool.

@@ -165,7 +165,9 @@ func (p program) printQuote(q price.Quote) {
 	if q.State == "" {
 		return
 	}
-	fmt.Fprintf(p.stdout, "price of %s for %s: %s\n", orNothing(q.Model), q.Pricing, matchOf(q))
+	if q.Key != "" {
+		fmt.Fprintf(p.stdout, "price: %s\n", matchOf(q))
+	}
 	if err := q.Bill.Write(p.stdout); err != nil {
 		fmt.Fprintln(p.stderr, "windhover:", err)
 	}
@@ -255,13 +257,6 @@ func sourceOf(r config.PriceRow) string {
 		parts = append(parts, "checked "+r.Checked.Value)
 	}
 	return strings.Join(parts, ", ")
-}
-
-func orNothing(name string) string {
-	if name == "" {
-		return "a model without a name"
-	}
-	return name
 }
 
 func sortedKeys[T any](m map[string]T) []string {

@@ -41,6 +41,7 @@ result: partial, the end was seen
   model = "a1" (no event, usage.acme[1])
   service_tier = "eu" (no event, usage.acme[1])
   doubt: output_tokens is negative
+unpriced: no price fits the model "a1"
 `
 
 func TestExplainTellsHowAnAnswerIsRead(t *testing.T) {

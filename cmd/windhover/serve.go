@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,7 +49,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		return err
 	}
 	sockets.replace(&s)
-	if err := checkListeners(s); err != nil {
+	if err := errors.Join(checkListeners(s), checkLedger(s)); err != nil {
 		return usageError{err}
 	}
 	floor := newHeapFloor()

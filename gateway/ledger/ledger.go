@@ -29,7 +29,7 @@ const (
 	// callTimeout bounds a call of the store, so that one whose network swallows everything is tried again.
 	callTimeout = 30 * time.Second
 
-	firstBackoff, lastBackoff = time.Second, 10 * time.Second
+	firstBackoff, lastBackoff = time.Second, 5 * time.Second
 
 	// lookEvery is how often it is looked whether the lock is free, whether others left segments, and whether the store's
 	// file is still the one that is open. It is also how often a gateway that waits for the lock closes a segment.

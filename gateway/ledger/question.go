@@ -107,9 +107,9 @@ type Question struct {
 
 // Answer is the sums. Total is the sum of all rows, whatever they are grouped by.
 type Answer struct {
-	From, To time.Time // the range that was summed; zero: no limit. Where records have expired, it is widened to full hours.
+	From, To time.Time // the range that was summed; zero: no limit. Where records have expired, it is widened to full hours or days.
 	Total    Sums
-	Rows     []Row // by hour or day, in the order of time; then the most expensive first, then by Group
+	Rows     []Row // of groups whose sums are not all 0; by hour or day, in the order of time; then the most expensive first, then by Group
 }
 
 // Row is one group. Group holds a value for each dimension of the question, as Dimension.Of says.

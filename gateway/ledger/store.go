@@ -16,16 +16,17 @@ type Store interface {
 	Reader
 
 	// Write keeps a batch, its price rows and its share of the rollups in one transaction. It is idempotent: a record whose
-	// ID is there already changes nothing, unless the one that is there is a checkpoint, which the new one replaces. An
-	// error means that nothing of the batch was kept; the batch may be written again, here or from the spool.
+	// ID is there already changes nothing, unless the one that is there is a checkpoint, which a final record replaces, and
+	// so does a checkpoint of a longer Duration. An error means that nothing of the batch was kept, or that nobody can know,
+	// as when a connection broke in the commit; the batch may be written again, here or from the spool.
 	Write(ctx context.Context, batch []*usage.Record) error
 
 	// Reprice gives records another cost, in one transaction with the rollups. Records that are not there any more are
 	// passed over.
 	Reprice(ctx context.Context, changes []Repriced) error
 
-	// Expire deletes some of the records that began before a time, and of their finest rollups; totals by hour and day
-	// stay. It reports whether more are left, so that it never holds the store for long.
+	// Expire deletes some of the records that began before a time, and of their finest rollups, in whole days, UTC; totals
+	// by hour and day stay. It reports whether more are left, so that it never holds the store for long.
 	Expire(ctx context.Context, before time.Time) (more bool, err error)
 
 	Close() error
@@ -33,7 +34,8 @@ type Store interface {
 
 // Reader answers questions about what a store keeps.
 type Reader interface {
-	// Sum adds up what a question chooses. The error is ErrTooManyRows if that makes more rows than the question allows.
+	// Sum adds up what a question chooses. The error is an *ExpiredError if records are needed that have expired, and
+	// ErrTooManyRows if that makes more rows than the question allows.
 	Sum(ctx context.Context, q Question) (*Answer, error)
 
 	// Scan hands the records that a filter chooses to yield, the newest first, from behind the cursor on, until yield says

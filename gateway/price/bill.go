@@ -98,13 +98,13 @@ func Dollars(nanoUSD int64) string {
 func (b *Bill) Write(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, l := range b.Lines {
-		fmt.Fprintf(table, "%s\t%s\tx\t%s\t=\t%s\t  %s\n", l.Unit, l.Count, l.rate(), l.Amount, l.how())
+		fmt.Fprintf(table, "%s\t%s\tx\t%s\t=\t%s\t%s\n", l.Unit, l.Count, l.rate(), l.Amount, l.how())
 	}
 	switch {
 	case b.State == usage.Unpriced:
 		fmt.Fprintf(table, "unpriced: %s\n", b.Reason)
 	case b.TotalNanoUSD != nil:
-		fmt.Fprintf(table, "%s\t\t\t\t=\t%s\t\n", "USD", Dollars(*b.TotalNanoUSD))
+		fmt.Fprintf(table, "USD\t\t\t\t=\t%s\t\n", Dollars(*b.TotalNanoUSD))
 	default:
 		fmt.Fprintf(table, "nothing to charge\n")
 	}
@@ -133,7 +133,10 @@ func (l Line) how() string {
 	if l.Above > 0 {
 		parts = append(parts, fmt.Sprintf("above %d input tokens", l.Above))
 	}
-	return strings.Join(parts, ", ")
+	if parts == nil {
+		return ""
+	}
+	return "  " + strings.Join(parts, ", ")
 }
 
 // Rates are the rates of a row on one line, in the words of the file: of tokens for a million, of anything else for one.

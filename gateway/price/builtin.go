@@ -42,16 +42,17 @@ func builtinEntries(name string) []*entry {
 
 // section is the lines of one pricing name, which stand together.
 func section(text, name string) string {
-	at := strings.Index(text, "\n  "+name+"/")
+	prefix := "  " + name + "/"
+	at := strings.Index(text, "\n"+prefix)
 	if at < 0 {
 		return ""
 	}
 	text = text[at+1:]
-	last := strings.LastIndex(text, "\n  "+name+"/")
-	if end := strings.IndexByte(text[last+1:], '\n'); end >= 0 {
-		return text[:last+1+end]
+	end := 0
+	for strings.HasPrefix(text[end:], prefix) {
+		end += strings.IndexByte(text[end:], '\n') + 1
 	}
-	return text
+	return text[:end]
 }
 
 // cutEntry splits a line of the table.

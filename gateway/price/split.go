@@ -34,7 +34,8 @@ func split(u *usage.Usage, writes unitSet) counts {
 	return c
 }
 
-// splitInput takes what was read from a cache off the text first, then off audio, images and video; then what was written to one.
+// splitInput takes what was read from a cache off the text first, then off audio, images and video; then what was written to
+// one. Where the answer says how much of the audio or the images was cached, no more is taken off them.
 func (c *counts) splitInput(u *usage.Usage, writes unitSet) {
 	read, readAudio, readImage := count(u, usage.CacheReadTokens), count(u, usage.CacheReadAudioTokens), count(u, usage.CacheReadImageTokens)
 	written, written1h := count(u, usage.CacheWriteTokens), count(u, usage.CacheWrite1hTokens)
@@ -66,9 +67,15 @@ func (c *counts) splitInput(u *usage.Usage, writes unitSet) {
 	audio -= c.n[CacheReadAudio]
 	image -= c.n[CacheReadImage]
 	c.n[CacheRead] = move(&text, &read)
-	c.n[CacheReadAudio] += move(&audio, &read)
-	c.n[CacheReadImage] += move(&image, &read)
+	if !told(u, usage.CacheReadAudioTokens) {
+		c.n[CacheReadAudio] += move(&audio, &read)
+	}
+	if !told(u, usage.CacheReadImageTokens) {
+		c.n[CacheReadImage] += move(&image, &read)
+	}
 	c.n[cacheReadVideo] = move(&video, &read)
+	c.n[CacheReadAudio] += move(&audio, &read) // more was cached than all that is said to be of
+	c.n[CacheReadImage] += move(&image, &read)
 
 	hour := min(written1h, written)
 	minutes := written - hour
@@ -119,12 +126,16 @@ func told(u *usage.Usage, f usage.Field) bool {
 	return is
 }
 
-// count is a field's whole number; what cannot be is 0.
+// maxCount is where usage.Countable stops to believe a number.
+const maxCount = 1 << 53
+
+// count is a field's whole number; what cannot be is 0. A part may be above its total: that is seen to where they are split.
 func count(u *usage.Usage, f usage.Field) uint64 {
-	if !told(u, f) {
+	x, _ := u.Number(f)
+	n, whole := x.Int()
+	if !whole || n < 0 || n > maxCount {
 		return 0
 	}
-	n, _ := u.Countable(f).Int()
 	return uint64(n)
 }
 

@@ -54,12 +54,17 @@ func Compile(f *config.File) (*Table, config.Problems) {
 		name, _ := config.CutPriceKey(key)
 		t.own[name] = append(t.own[name], e)
 	}
-	return t, append(problems, t.checkNames(f)...)
+	problems = append(problems, t.checkNames()...)
+	return t, append(problems, t.checkOff(f)...)
 }
 
 func compileEntry(key string, rows config.PriceRows) (*entry, config.Problems) {
 	_, model := config.CutPriceKey(key)
 	e := &entry{key: key, model: model, off: rows.Off()}
+	if e.off {
+		e.pos, e.file = rows[0].Pos, rows[0].Pos.File
+		return e, nil
+	}
 	var problems config.Problems
 	for i, r := range rows {
 		if i == 0 {
@@ -92,7 +97,7 @@ func overlap(a, b config.PriceRow) bool {
 }
 
 // checkNames finds names that two entries of the file claim: which of them counts would be chance.
-func (t *Table) checkNames(f *config.File) config.Problems {
+func (t *Table) checkNames() config.Problems {
 	var problems config.Problems
 	for _, pricing := range slices.Sorted(maps.Keys(t.own)) {
 		claimed := map[string]*entry{}
@@ -100,8 +105,7 @@ func (t *Table) checkNames(f *config.File) config.Problems {
 			for _, name := range e.names() {
 				first := claimed[strings.ToLower(name)]
 				if first != nil && first != e {
-					row := cmp.Or(e.pos, first.pos)
-					problems = append(problems, config.Problem{Pos: row, Path: "prices." + e.key, Message: fmt.Sprintf(
+					problems = append(problems, config.Problem{Pos: e.pos, Path: "prices." + e.key, Message: fmt.Sprintf(
 						"%s is a name of %s too; keep it in one of them", name, first.key)})
 				}
 				claimed[strings.ToLower(name)] = e
@@ -109,6 +113,49 @@ func (t *Table) checkNames(f *config.File) config.Problems {
 		}
 	}
 	return problems
+}
+
+// checkOff finds an `off` that takes no price away: a name was written wrongly, and the price that was meant stays.
+func (t *Table) checkOff(f *config.File) config.Problems {
+	var problems config.Problems
+	for _, pricing := range slices.Sorted(maps.Keys(t.own)) {
+		for _, e := range t.own[pricing] {
+			if !e.off || f.Prices[e.key][0].Took {
+				continue
+			}
+			others := slices.DeleteFunc(append(builtinEntries(pricing), t.own[pricing]...), func(other *entry) bool { return other == e })
+			if slices.ContainsFunc(others, func(other *entry) bool { return meet(other, e) }) {
+				continue
+			}
+			row := f.Prices[e.key][0]
+			problems = append(problems, config.Problem{Pos: row.Pos, Path: row.YAML, Message: "off takes no price away: none is for " + e.model + nearest(e.key, others)})
+		}
+	}
+	return problems
+}
+
+// meet reports whether two entries may be for the same model.
+func meet(a, b *entry) bool {
+	for _, x := range a.names() {
+		for _, y := range b.names() {
+			x, y := strings.ToLower(x), strings.ToLower(y)
+			if fits(x, y) || fits(y, x) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func nearest(key string, among []*entry) string {
+	known := make([]string, len(among))
+	for i, e := range among {
+		known[i] = e.key
+	}
+	if near := config.Nearest(key, known); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	return ""
 }
 
 // Charge says what the record's attempt cost, by the prices that its time and pricing name have here: it sets CostState,

@@ -14,6 +14,7 @@ const (
 	CacheRead                  // likewise
 	CacheReadAudio             //
 	CacheReadImage             //
+	cacheReadVideo             // has no rate of its own in any row
 	CacheWrite                 // for 5 minutes, or a time not told
 	CacheWrite1h               //
 	InputAudio                 //
@@ -24,7 +25,6 @@ const (
 	OutputAudio                //
 	OutputImage                //
 	OutputVideo                //
-	cacheReadVideo             // has no rate of its own in any row
 	Image
 	Second
 	Character

@@ -2,6 +2,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -10,17 +11,22 @@ import (
 	"windhover/gateway/usage"
 )
 
-// Metrics are the metrics of one gateway. Their labels come from closed sets: providers as the file names them, ends and
-// states of records, classes of status codes. No model, path, key or other text that a client chooses is among them, so
-// that nobody can fill the memory of the gateway or of Prometheus. A refused request whose provider is not known counts
-// under the provider "".
+// Metrics are the metrics of one gateway. Their labels come from closed sets: providers as the file names them, models as
+// the price table or the file does (or usage.Other), ends and states of records, classes of status codes. No path, key,
+// label or other text that a client chooses is among them, so that nobody can fill the memory of the gateway or of
+// Prometheus. A refused request whose provider is not known counts under the provider "".
 type Metrics struct {
 	requests   *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
 	firstBytes *prometheus.HistogramVec
+	overheads  *prometheus.HistogramVec
+	gaps       *gaps
 	tokens     *prometheus.CounterVec
+	costs      *costs
+	unpriced   *prometheus.CounterVec
 	states     *prometheus.CounterVec
 	doubts     *prometheus.CounterVec
+	faults     *prometheus.CounterVec
 	reloads    reloads
 }
 
@@ -31,14 +37,22 @@ func New(registerer prometheus.Registerer) *Metrics {
 			Name: "windhover_requests_total",
 			Help: "Requests by how they ended, refused ones included.",
 		}, []string{"provider", "status_class", "end"}),
-		durations: prometheus.NewHistogramVec(histogram("windhover_request_duration_seconds",
+		durations: prometheus.NewHistogramVec(histogram("windhover_request_duration_seconds", waits(),
 			"Time from the beginning of the attempt whose answer the client gets to the end of that answer."), []string{"provider"}),
-		firstBytes: prometheus.NewHistogramVec(histogram("windhover_first_byte_seconds",
+		firstBytes: prometheus.NewHistogramVec(histogram("windhover_first_byte_seconds", waits(),
 			"Time from the beginning of an attempt, which for the first is the request's arrival, to the header of the provider's answer."), []string{"provider"}),
+		overheads: prometheus.NewHistogramVec(histogram("windhover_overhead_seconds", overheads(),
+			"Time of a request in which the gateway waited for neither side: reading usage, rewriting, accounting."), []string{"provider"}),
+		gaps: newGaps(),
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "windhover_tokens_total",
 			Help: "Tokens as providers reported them. The kinds input and output hold all; every other kind is a part of one of them.",
-		}, []string{"provider", "kind"}),
+		}, []string{"provider", "model", "kind"}),
+		costs: newCosts(),
+		unpriced: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "windhover_unpriced_attempts_total",
+			Help: "Attempts that used something for which there is no price: their cost is unknown, and in no sum.",
+		}, []string{"provider"}),
 		states: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "windhover_usage_state_total",
 			Help: "Attempts by what the numbers in their answers are worth.",
@@ -47,20 +61,34 @@ func New(registerer prometheus.Registerer) *Metrics {
 			Name: "windhover_usage_doubtful_total",
 			Help: "Attempts whose answers reported numbers that cannot be, or that do not add up.",
 		}, []string{"provider"}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "windhover_usage_faults_total",
+			Help: "Attempts whose usage could not be read because of a bug of the gateway's; the log names it.",
+		}, []string{"provider"}),
 		reloads: newReloads(),
 	}
-	registerer.MustRegister(m.requests, m.durations, m.firstBytes, m.tokens, m.states, m.doubts)
+	registerer.MustRegister(m.requests, m.durations, m.firstBytes, m.overheads, m.gaps, m.tokens, m.costs, m.unpriced, m.states, m.doubts, m.faults)
 	m.reloads.register(registerer)
 	return m
 }
 
+// waits are bounds for how long somebody waits, in seconds.
+func waits() []float64 {
+	return []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
+}
+
+// overheads are bounds for what the gateway itself takes, which is a thousandth of that.
+func overheads() []float64 {
+	return []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1}
+}
+
 // histogram has classic buckets for everybody, and native ones for those who scrape them: with native ones alone, the text
 // format shows nothing but the count.
-func histogram(name, help string) prometheus.HistogramOpts {
+func histogram(name string, buckets []float64, help string) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
 		Name:                            name,
 		Help:                            help,
-		Buckets:                         []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
+		Buckets:                         buckets,
 		NativeHistogramBucketFactor:     1.1,
 		NativeHistogramMaxBucketNumber:  100,
 		NativeHistogramMinResetDuration: time.Hour,
@@ -73,9 +101,6 @@ func (m *Metrics) Record(rec *usage.Record) {
 	if rec.Checkpoint {
 		return
 	}
-	if rec.Checkpoint {
-		return // the session's last record counts all of it
-	}
 	if rec.Final || rec.Attempt == 0 {
 		m.requests.WithLabelValues(rec.Provider, statusClass(rec.Status), string(rec.End)).Inc()
 	}
@@ -85,6 +110,12 @@ func (m *Metrics) Record(rec *usage.Record) {
 	if rec.Final {
 		m.durations.WithLabelValues(rec.Provider).Observe(rec.Duration.Seconds())
 	}
+	if rec.Overhead > 0 {
+		m.overheads.WithLabelValues(rec.Provider).Observe(rec.Overhead.Seconds())
+	}
+	if rec.Stream && rec.Gaps != nil {
+		m.gaps.add(rec.Provider, rec.Gaps)
+	}
 	if rec.FirstByte > 0 {
 		m.firstBytes.WithLabelValues(rec.Provider).Observe(rec.FirstByte.Seconds())
 	}
@@ -92,13 +123,28 @@ func (m *Metrics) Record(rec *usage.Record) {
 	if len(rec.Doubts) > 0 {
 		m.doubts.WithLabelValues(rec.Provider).Inc()
 	}
+	if rec.Fault {
+		m.faults.WithLabelValues(rec.Provider).Inc()
+	}
 	m.countTokens(rec)
+	m.countCost(rec)
 }
+
+func (m *Metrics) countCost(rec *usage.Record) {
+	if cost, known := rec.CostKnown(); known {
+		m.costs.add(rec.Provider, model(rec), cost)
+	} else if rec.CostState == usage.Unpriced {
+		m.unpriced.WithLabelValues(rec.Provider).Inc()
+	}
+}
+
+// model is the model as metrics name it.
+func model(rec *usage.Record) string { return cmp.Or(rec.ModelLabel, usage.Other) }
 
 func (m *Metrics) countTokens(rec *usage.Record) {
 	for f := usage.InputTokens; f < usage.TotalTokens; f++ {
 		if _, reported := rec.Usage.Number(f); reported {
-			m.tokens.WithLabelValues(rec.Provider, kind(f)).Add(rec.Usage.Countable(f).Float())
+			m.tokens.WithLabelValues(rec.Provider, model(rec), kind(f)).Add(rec.Usage.Countable(f).Float())
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,10 @@ func answered(provider string) *usage.Record {
 		FirstByte: 300 * time.Millisecond, Duration: 4 * time.Second, Path: "/p", RequestModel: "m", Revision: "abc",
 	}
 	rec.Usage.SetText(usage.Model, "m")
+	rec.ModelLabel, rec.CostState, rec.CostNanoUSD, rec.Stream = "gpt", usage.Priced, 1_500_000_001, true
+	rec.Overhead, rec.Gaps = 300*time.Microsecond, new(usage.Gaps)
+	rec.Gaps.Add(20 * time.Millisecond)
+	rec.Gaps.Add(2 * time.Second)
 	rec.Usage.SetNumber(usage.InputTokens, usage.Whole(100))
 	rec.Usage.SetNumber(usage.OutputTokens, usage.Whole(20))
 	rec.Usage.SetNumber(usage.CacheReadTokens, usage.Whole(60))
@@ -73,6 +78,7 @@ func TestRecordsBecomeMetrics(t *testing.T) {
 	first.Final, first.Status, first.End = false, 500, usage.EndUpstreamError
 	first.Doubts, first.UsageState = []string{"output_tokens is negative"}, usage.Partial
 	first.Usage.SetNumber(usage.OutputTokens, usage.Whole(-3))
+	first.CostState, first.ModelLabel, first.Overhead, first.Gaps, first.Fault = usage.Unpriced, "", 0, nil, true
 	m.Record(first)
 	session := answered("openai") // a checkpoint, which the first record above has replaced
 	session.Checkpoint, session.End = true, ""
@@ -82,7 +88,10 @@ func TestRecordsBecomeMetrics(t *testing.T) {
 
 	buckets := regexp.MustCompile(`(?m)^\w+_(bucket|sum)\{.*\n`)
 	got := buckets.ReplaceAllString(scrape(t, registry), "")
-	want := `# HELP windhover_config_last_reload_success_timestamp_seconds When an attempt to load the providers file succeeded last.
+	want := `# HELP windhover_chunk_gap_seconds Time between two pieces of one streamed answer, as the client got them.
+# TYPE windhover_chunk_gap_seconds histogram
+windhover_chunk_gap_seconds_count{provider="openai"} 4
+# HELP windhover_config_last_reload_success_timestamp_seconds When an attempt to load the providers file succeeded last.
 # TYPE windhover_config_last_reload_success_timestamp_seconds gauge
 windhover_config_last_reload_success_timestamp_seconds 0
 # HELP windhover_config_last_reload_successful Whether the newest attempt to load the providers file succeeded; where it did not, the last good file stays in use.
@@ -92,9 +101,15 @@ windhover_config_last_reload_successful 0
 # TYPE windhover_config_reloads_total counter
 windhover_config_reloads_total{result="failure"} 0
 windhover_config_reloads_total{result="success"} 0
+# HELP windhover_cost_usd_total What was used at its price, or what the provider says that it charged, in dollars. Attempts without a known cost are not in it.
+# TYPE windhover_cost_usd_total counter
+windhover_cost_usd_total{model="gpt",provider="openai"} 3.000000002
 # HELP windhover_first_byte_seconds Time from the beginning of an attempt, which for the first is the request's arrival, to the header of the provider's answer.
 # TYPE windhover_first_byte_seconds histogram
 windhover_first_byte_seconds_count{provider="openai"} 3
+# HELP windhover_overhead_seconds Time of a request in which the gateway waited for neither side: reading usage, rewriting, accounting.
+# TYPE windhover_overhead_seconds histogram
+windhover_overhead_seconds_count{provider="openai"} 2
 # HELP windhover_request_duration_seconds Time from the beginning of the attempt whose answer the client gets to the end of that answer.
 # TYPE windhover_request_duration_seconds histogram
 windhover_request_duration_seconds_count{provider="openai"} 3
@@ -105,12 +120,21 @@ windhover_requests_total{end="complete",provider="openai",status_class="2xx"} 2
 windhover_requests_total{end="rejected",provider="",status_class="4xx"} 1
 # HELP windhover_tokens_total Tokens as providers reported them. The kinds input and output hold all; every other kind is a part of one of them.
 # TYPE windhover_tokens_total counter
-windhover_tokens_total{kind="cache_read",provider="openai"} 180
-windhover_tokens_total{kind="input",provider="openai"} 300
-windhover_tokens_total{kind="output",provider="openai"} 40
+windhover_tokens_total{kind="cache_read",model="gpt",provider="openai"} 120
+windhover_tokens_total{kind="cache_read",model="other",provider="openai"} 60
+windhover_tokens_total{kind="input",model="gpt",provider="openai"} 200
+windhover_tokens_total{kind="input",model="other",provider="openai"} 100
+windhover_tokens_total{kind="output",model="gpt",provider="openai"} 40
+windhover_tokens_total{kind="output",model="other",provider="openai"} 0
+# HELP windhover_unpriced_attempts_total Attempts that used something for which there is no price: their cost is unknown, and in no sum.
+# TYPE windhover_unpriced_attempts_total counter
+windhover_unpriced_attempts_total{provider="openai"} 1
 # HELP windhover_usage_doubtful_total Attempts whose answers reported numbers that cannot be, or that do not add up.
 # TYPE windhover_usage_doubtful_total counter
 windhover_usage_doubtful_total{provider="openai"} 1
+# HELP windhover_usage_faults_total Attempts whose usage could not be read because of a bug of the gateway's; the log names it.
+# TYPE windhover_usage_faults_total counter
+windhover_usage_faults_total{provider="openai"} 1
 # HELP windhover_usage_state_total Attempts by what the numbers in their answers are worth.
 # TYPE windhover_usage_state_total counter
 windhover_usage_state_total{provider="openai",state="none"} 1
@@ -132,10 +156,77 @@ func TestHistogramsShowTheirBucketsInTheTextFormat(t *testing.T) {
 		`windhover_request_duration_seconds_bucket{provider="openai",le="5"} 1`,
 		`windhover_first_byte_seconds_bucket{provider="openai",le="0.25"} 0`,
 		`windhover_first_byte_seconds_bucket{provider="openai",le="0.5"} 1`,
+		`windhover_overhead_seconds_bucket{provider="openai",le="0.00025"} 0`,
+		`windhover_overhead_seconds_bucket{provider="openai",le="0.0005"} 1`,
+		`windhover_chunk_gap_seconds_bucket{provider="openai",le="0.015625"} 0`,
+		`windhover_chunk_gap_seconds_bucket{provider="openai",le="0.03125"} 1`,
+		`windhover_chunk_gap_seconds_bucket{provider="openai",le="2"} 2`,
+		`windhover_chunk_gap_seconds_bucket{provider="openai",le="+Inf"} 2`,
+		`windhover_chunk_gap_seconds_sum{provider="openai"} 2.02`,
 	} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("metrics hold no %s:\n%s", want, got)
 		}
+	}
+}
+
+func TestGapsAreANativeHistogramToo(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	m := New(registry)
+	rec := answered("openai") // 20 ms and 2 s
+	rec.Gaps.Add(time.Microsecond)
+	m.Record(rec)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "windhover_chunk_gap_seconds" {
+			continue
+		}
+		h := f.Metric[0].Histogram
+		total, count := h.GetZeroCount(), int64(0)
+		for i, delta := range h.PositiveDelta {
+			count += delta
+			total += uint64(count)
+			if index := int(h.PositiveSpan[0].GetOffset()) + i; count > 0 && index != -11 && index != 2 {
+				t.Errorf("bucket %d holds %d, want 20 ms in -11 and 2 s in 2", index, count)
+			}
+		}
+		if h.GetSchema() != 1 || h.GetZeroCount() != 1 || total != 3 || h.GetSampleCount() != 3 || len(h.PositiveSpan) != 1 || int(h.PositiveSpan[0].GetLength()) != len(h.PositiveDelta) {
+			t.Errorf("histogram = %v, want 3 in all, one of them below the first bound", h)
+		}
+		return
+	}
+	t.Error("no gaps are gathered")
+}
+
+// A million costs are off by nothing: in dollars, the sum of fractions would drift.
+func TestCostsAreExact(t *testing.T) {
+	t.Parallel()
+	c := newCosts()
+	var done sync.WaitGroup
+	for range 4 {
+		done.Go(func() {
+			for range 250_000 {
+				c.add("openai", "gpt", 100_000_001)
+			}
+		})
+	}
+	done.Wait()
+	c.add("openai", "gpt", -5)
+	if got, want := testutil.ToFloat64(c), 100_000.001; got != want {
+		t.Errorf("cost = %v, want %v", got, want)
+	}
+}
+
+func TestWithoutALedgerThereAreNoMetricsOfIt(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	Sources{InFlight: func() int { return 0 }, RecordsDropped: func() int64 { return 0 }}.Register(registry)
+	if got := scrape(t, registry); strings.Contains(got, "windhover_ledger") {
+		t.Errorf("metrics:\n%s\nwant none of a ledger", got)
 	}
 }
 
@@ -174,6 +265,34 @@ func TestSourcesBecomeMetrics(t *testing.T) {
 	want := `# HELP windhover_build_info What the program was built from.
 # TYPE windhover_build_info gauge
 windhover_build_info{goversion="go1",revision="abc",version="v1"} 1
+# HELP windhover_ledger_damaged_records_total Lines of the spool that were no records: a process was killed, or its disk filled, while it wrote them.
+# TYPE windhover_ledger_damaged_records_total counter
+windhover_ledger_damaged_records_total 9
+# HELP windhover_ledger_dropped_records_total Records that are lost to the ledger.
+# TYPE windhover_ledger_dropped_records_total counter
+windhover_ledger_dropped_records_total 8
+# HELP windhover_ledger_held_records Records that wait in memory because neither the store nor the spool takes them.
+# TYPE windhover_ledger_held_records gauge
+windhover_ledger_held_records 3
+# HELP windhover_ledger_queue_capacity_records How many records may wait there; beyond it they are dropped.
+# TYPE windhover_ledger_queue_capacity_records gauge
+windhover_ledger_queue_capacity_records 2
+# HELP windhover_ledger_queue_records Records that wait in memory for the ledger to take them up.
+# TYPE windhover_ledger_queue_records gauge
+windhover_ledger_queue_records 1
+# HELP windhover_ledger_spool_bytes Size of the spool: of records that wait on disk for the store.
+# TYPE windhover_ledger_spool_bytes gauge
+windhover_ledger_spool_bytes 4
+# HELP windhover_ledger_spooled_records_total Records that went to the spool because the store did not take them at once.
+# TYPE windhover_ledger_spooled_records_total counter
+windhover_ledger_spooled_records_total 6
+# HELP windhover_ledger_state How records reach the store: 1 for the state that the ledger is in, 0 for every other.
+# TYPE windhover_ledger_state gauge
+windhover_ledger_state{state="spooling"} 1
+windhover_ledger_state{state="writing"} 0
+# HELP windhover_ledger_written_records_total Records that the store has committed; one that came twice is kept once.
+# TYPE windhover_ledger_written_records_total counter
+windhover_ledger_written_records_total 5
 # HELP windhover_records_dropped_total Records that were lost because what they are written to is full, closed or too slow.
 # TYPE windhover_records_dropped_total counter
 windhover_records_dropped_total 2
@@ -190,7 +309,11 @@ func sources(registry *prometheus.Registry) {
 	Sources{
 		InFlight:       func() int { return 7 },
 		RecordsDropped: func() int64 { return 2 },
-		Build:          Build{Version: "v1", Revision: "abc", GoVersion: "go1"},
+		Ledger: func() Ledger {
+			return Ledger{State: "spooling", Queued: 1, QueueRoom: 2, Held: 3, SpoolBytes: 4, Written: 5, Spooled: 6, Dropped: 8, Damaged: 9}
+		},
+		LedgerStates: []string{"writing", "spooling"},
+		Build:        Build{Version: "v1", Revision: "abc", GoVersion: "go1"},
 	}.Register(registry)
 }
 
@@ -220,6 +343,7 @@ func TestClientsCannotMakeSeries(t *testing.T) {
 	providers := []string{"", "openai", "anthropic"}
 	ends := []usage.End{usage.EndComplete, usage.EndClientClosed, usage.EndRejected}
 	states := []usage.State{usage.Reported, usage.None}
+	models := []string{"", "gpt", "claude"} // a closed set: what a client calls its model is Model and RequestModel
 	random := rand.New(rand.NewPCG(1, 2))
 	record := func() {
 		text := fmt.Sprintf("random-%d", random.Int64())
@@ -230,6 +354,8 @@ func TestClientsCannotMakeSeries(t *testing.T) {
 		rec.Status = 100 + random.IntN(900)
 		rec.End, rec.UsageState = ends[random.IntN(len(ends))], states[random.IntN(len(states))]
 		rec.Attempt = random.IntN(2)
+		rec.Key, rec.Labels, rec.Client = text, map[string]string{text: text}, text
+		rec.ModelLabel = models[random.IntN(len(models))]
 		m.Record(rec)
 	}
 	for range 2000 {

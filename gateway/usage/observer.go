@@ -152,7 +152,8 @@ func (o *Observer) event(e stream.Event) {
 		o.last.name = e.Name
 		o.last.data = append(o.last.data[:0], e.Data...)
 	}
-	if !o.plan.gate.passes(e.Data, o.found) {
+	// A body that is no stream nearly always holds what is looked for: to look first would only cost.
+	if o.streamed && !o.plan.gate.passes(e.Data, o.found) {
 		return
 	}
 	s := &o.scope

@@ -39,7 +39,7 @@ func (m *Memory) Write(ctx context.Context, batch []*usage.Record) error {
 	}
 	for _, r := range batch {
 		m.keepPrice(r.Price)
-		if old := m.kept[r.ID]; old == nil || old.Checkpoint {
+		if old := m.kept[r.ID]; old == nil || old.Checkpoint && (!r.Checkpoint || r.Duration > old.Duration) {
 			m.kept[r.ID] = copyOf(r)
 		}
 	}
@@ -82,7 +82,7 @@ func (m *Memory) Expire(ctx context.Context, before time.Time) (more bool, err e
 	if err := m.usable(ctx); err != nil {
 		return false, fmt.Errorf("expire records: %w", err)
 	}
-	old := m.chosen(&ledger.Filter{To: before})
+	old := m.chosen(&ledger.Filter{To: before.UTC().Truncate(24 * time.Hour)})
 	slices.Reverse(old)
 	more = len(old) > expiredAtOnce
 	for _, r := range old[:min(len(old), expiredAtOnce)] {
@@ -240,7 +240,9 @@ func SumOf(records []*usage.Record, q ledger.Question) (*ledger.Answer, error) {
 		return nil, fmt.Errorf("sum: %w", ledger.ErrTooManyRows)
 	}
 	for _, row := range rows {
-		a.Rows = append(a.Rows, *row)
+		if len(q.GroupBy) == 0 || row.Sums != (ledger.Sums{}) {
+			a.Rows = append(a.Rows, *row)
+		}
 	}
 	slices.SortFunc(a.Rows, orderOf(q.GroupBy))
 	return a, nil

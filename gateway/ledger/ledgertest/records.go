@@ -63,7 +63,7 @@ func full() *usage.Record {
 	r.Parts = []usage.Part{part, {}, part}
 	r.Doubts = []string{"total_tokens is not input_tokens + output_tokens", "an event could not be read"}
 	r.RawUsage = []byte(`{"prompt_tokens":31,"text":"\u0000é\"","nested":[1.0,{}]}`)
-	r.Labels = map[string]string{"team": "search", "env": "<prod>", "none": ""}
+	r.Labels = map[string]string{"team": "search", "env": "<prod>"}
 	return r
 }
 

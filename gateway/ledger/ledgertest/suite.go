@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"windhover/gateway/ledger"
 	"windhover/gateway/usage"
@@ -26,7 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"WritingAgainChangesNothing", writingAgainChangesNothing},
 		{"FirstOfTwoWithOneIDStays", firstOfTwoWithOneIDStays},
 		{"CheckpointIsReplaced", checkpointIsReplaced},
-		{"CheckpointReplacesNoFinalRecord", checkpointReplacesNoFinalRecord},
+		{"CheckpointReplacesNothingLater", checkpointReplacesNothingLater},
 		{"LargeAndEmptyBatchesAreKept", largeAndEmptyBatchesAreKept},
 		{"CancelledWriteKeepsNothing", cancelledWriteKeepsNothing},
 		{"ClosedStoreFails", closedStoreFails},
@@ -179,6 +178,3 @@ func total(t *testing.T, s ledger.Reader) ledger.Sums {
 	t.Helper()
 	return sum(t, s, ledger.Question{}).Total
 }
-
-// hourOf is the hour in which a time is.
-func hourOf(t time.Time) time.Time { return t.UTC().Truncate(time.Hour) }

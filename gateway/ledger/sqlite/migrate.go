@@ -17,38 +17,38 @@ const version = 1
 
 // migrate takes the steps that are missing, each in a transaction of its own.
 func (s *Store) migrate(ctx context.Context) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)`)
+	err := s.transact(ctx, func() error {
+		_, err := s.writer.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)`)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for {
-		found, err := versionOf(ctx, s.db)
+		found, err := versionOf(ctx, s.writer)
 		if err != nil || found == version {
 			return err
 		}
-		if err := s.transact(ctx, func(tx *sql.Tx) error { return step(ctx, tx, found+1) }); err != nil {
+		if err := s.transact(ctx, func() error { return s.step(ctx, found+1) }); err != nil {
 			return fmt.Errorf("bring its tables to version %d: %w", found+1, err)
 		}
 	}
 }
 
-func step(ctx context.Context, tx *sql.Tx, to int) error {
+func (s *Store) step(ctx context.Context, to int) error {
 	text, err := migrations.ReadFile(fmt.Sprintf("migrations/%04d.sql", to))
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+	if _, err := s.writer.ExecContext(ctx, string(text)); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO schema_version (version) VALUES (?)`, to)
+	_, err = s.writer.ExecContext(ctx, `INSERT INTO schema_version (version) VALUES (?)`, to)
 	return err
 }
 
 // versionOf is the version that a file's tables have; 0 if there are none.
-func versionOf(ctx context.Context, db *sql.DB) (int, error) {
+func versionOf(ctx context.Context, db queryer) (int, error) {
 	var found int
 	if err := db.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`).Scan(&found); err != nil {
 		return 0, err
@@ -60,10 +60,15 @@ func versionOf(ctx context.Context, db *sql.DB) (int, error) {
 }
 
 // checkVersion says why a file cannot be read.
-func checkVersion(ctx context.Context, db *sql.DB) error {
+func checkVersion(ctx context.Context, db queryer) error {
 	found, err := versionOf(ctx, db)
 	if err == nil && found < version {
 		return fmt.Errorf("its tables have version %d, and this Windhover needs %d; start the gateway once, which brings them up to date", found, version)
 	}
 	return err
+}
+
+// queryer is a *sql.DB or a *sql.Conn.
+type queryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 
 	"windhover/gateway/ledger"
 	"windhover/gateway/ledger/sqlstore"
-	"windhover/gateway/usage"
 )
 
 // Options are what may vary. The zero value is what a gateway uses.
@@ -26,11 +26,12 @@ type Options struct {
 // only read and never wait for it. All methods are safe for concurrent use.
 type Store struct {
 	*Reader
-	db     *sql.DB // one connection
-	wait   time.Duration
-	insert *sql.Stmt
-	upsert *sql.Stmt
-	prices map[string]bool // that are there; it belongs to whoever holds the transaction
+	db     *sql.DB
+	writer *sql.Conn     // the only one of db
+	turn   chan struct{} // full while somebody writes
+
+	records *shapes
+	rollups *shapes
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -44,49 +45,48 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.BusyTimeout == 0 {
 		o.BusyTimeout = 5 * time.Second
 	}
-	db, err := sql.Open("sqlite", source(path, "_txlock=immediate",
-		// A wait in SQLite itself cannot be cut short; begin repeats short ones.
-		pragma("busy_timeout", "100"),
+	db, err := sql.Open("sqlite", source(path,
+		pragma("busy_timeout", strconv.FormatInt(o.BusyTimeout.Milliseconds(), 10)),
 		pragma("auto_vacuum", "incremental"), // only while the file is empty; Expire gives the space back
 		pragma("journal_mode", "wal"),
 		pragma("synchronous", "normal"), // a power cut may take the last commits with it, never more
+		// A batch changes pages all over the rollups. The more of them go into one checkpoint, the fewer are written twice.
+		pragma("wal_autocheckpoint", "8192"), // pages of 4 KiB
 		pragma("journal_size_limit", "67108864"),
-		pragma("cache_size", "-32768"), // KiB
+		pragma("cache_size", "-65536"), // KiB
 	))
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
 	}
-	db.SetMaxOpenConns(1)
-	s := &Store{db: db, wait: o.BusyTimeout, prices: map[string]bool{}}
+	s := &Store{db: db, turn: make(chan struct{}, 1)}
 	if err := s.open(ctx, path); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open ledger %s: %w", path, explain(err))
+		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", path, explain(err)), db.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, path string) error {
-	if err := s.migrate(ctx); err != nil {
+func (s *Store) open(ctx context.Context, path string) (err error) {
+	if s.writer, err = s.db.Conn(ctx); err != nil {
 		return err
 	}
-	readers, err := sql.Open("sqlite", source(path, "mode=ro", pragma("busy_timeout", "5000"), pragma("query_only", "true")))
+	if err = s.migrate(ctx); err == nil {
+		s.Reader, err = tryReader(ctx, path, "mode=ro")
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, s.writer.Close())
 	}
-	readers.SetMaxOpenConns(maxReaders)
-	s.Reader = &Reader{db: readers, schema: schema()}
-	if s.insert, err = s.db.PrepareContext(ctx, s.schema.Insert()); err != nil {
-		return errors.Join(err, readers.Close())
-	}
-	if s.upsert, err = s.db.PrepareContext(ctx, s.schema.Upsert()); err != nil {
-		return errors.Join(err, readers.Close())
-	}
+	columns := s.schema.Columns()
+	s.records = newShapes(s.writer, s.schema.Insert, func(i int, v any) bool { return v == nil || columns[i].Required && v == int64(0) })
+	s.rollups = newShapes(s.writer, s.schema.Upsert, func(i int, v any) bool { return i >= sqlstore.RollupKey && v == int64(0) })
 	return nil
 }
 
 // Close writes what is left in the write-ahead log to the file, and closes it.
 func (s *Store) Close() error {
-	if err := errors.Join(s.Reader.Close(), s.db.Close()); err != nil {
+	s.turn <- struct{}{}
+	defer s.leave()
+	err := errors.Join(s.Reader.Close(), s.records.close(), s.rollups.close(), s.writer.Close(), s.db.Close())
+	if err != nil {
 		return fmt.Errorf("close ledger: %w", explain(err))
 	}
 	return nil
@@ -106,79 +106,38 @@ func source(path string, options ...string) string {
 
 func pragma(name, value string) string { return "_pragma=" + name + "(" + value + ")" }
 
-// transact does something in one transaction. It gives up when ctx ends; what was not committed is not there then.
-func (s *Store) transact(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, rollback(tx))
-	}
-	return tx.Commit()
-}
-
-func rollback(tx *sql.Tx) error {
-	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
-		return err
-	}
-	return nil
-}
-
-// begin waits until nobody else writes.
-func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
-	for deadline := time.Now().Add(s.wait); ; {
-		tx, err := s.db.BeginTx(ctx, nil)
-		if err == nil || !locked(err) || time.Now().After(deadline) {
-			return tx, err
-		}
-	}
-}
-
-// Reprice gives records another cost.
-func (s *Store) Reprice(ctx context.Context, changes []ledger.Repriced) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		deltas := sqlstore.Deltas{}
-		for _, c := range changes {
-			if err := s.reprice(ctx, tx, c, deltas); err != nil {
-				return err
-			}
-		}
-		return s.apply(ctx, tx, deltas)
-	})
-	if err != nil {
-		return fmt.Errorf("reprice records: %w", explain(err))
-	}
-	return nil
-}
-
-func (s *Store) reprice(ctx context.Context, tx *sql.Tx, c ledger.Repriced, deltas sqlstore.Deltas) error {
-	rec, err := s.schema.Record(ctx, tx, c.ID)
-	if errors.Is(err, ledger.ErrNotFound) {
+// take waits until nobody else of this program writes.
+func (s *Store) take(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	if err != nil {
-		return err
-	}
-	deltas.Sub(rec)
-	rec.CostState, rec.CostNanoUSD, rec.Price = c.CostState, c.CostNanoUSD, c.Price
-	deltas.Add(rec)
-	var priceID any
-	if c.Price != nil {
-		priceID = c.Price.ID
-		if err := s.keepPrice(ctx, tx, c.Price); err != nil {
-			return err
-		}
-	}
-	_, err = tx.ExecContext(ctx, s.schema.SetCost(), string(c.CostState), c.CostNanoUSD, priceID, sqlstore.EncodeID(c.ID))
-	return err
 }
 
-// keepPrice keeps a price row, if it comes with the price.
-func (s *Store) keepPrice(ctx context.Context, tx *sql.Tx, p *usage.Price) error {
-	if p == nil || p.Row == nil {
-		return nil
+func (s *Store) leave() { <-s.turn }
+
+// transact does something in one transaction of the writer. It gives up when ctx ends; what was not committed is not there then.
+//
+// The transaction is none of database/sql's: that one would be rolled back the moment that ctx ends, and what is still being
+// done would go on without it, each statement for itself.
+func (s *Store) transact(ctx context.Context, do func() error) error {
+	if err := s.take(ctx); err != nil {
+		return err
 	}
-	_, err := tx.ExecContext(ctx, s.schema.InsertPrice(), p.ID, p.Row)
+	defer s.leave()
+	lasting := context.WithoutCancel(ctx) // what is cut short may have happened: a commit, and a beginning too
+	_, err := s.writer.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if err == nil {
+		err = do()
+	}
+	if err == nil {
+		_, err = s.writer.ExecContext(lasting, "COMMIT")
+	}
+	if err != nil {
+		// It fails only where nothing has begun, or SQLite has rolled back already, as it does when a disk is full.
+		_, _ = s.writer.ExecContext(lasting, "ROLLBACK")
+	}
 	return err
 }

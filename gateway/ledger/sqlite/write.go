@@ -2,8 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"sync"
 
 	"windhover/gateway/ledger/sqlstore"
 	"windhover/gateway/usage"
@@ -12,12 +12,23 @@ import (
 // Write keeps a batch in one transaction.
 func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	batch = sqlstore.Distinct(batch)
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		deltas := sqlstore.Deltas{}
-		if err := s.insertAll(ctx, tx, batch, deltas); err != nil {
+	var deltas sqlstore.Deltas
+	var counting sync.WaitGroup
+	counting.Go(func() { deltas = sqlstore.Count(batch) }) // meanwhile: it takes a fifth of what the rows take
+	defer counting.Wait()
+	err := s.transact(ctx, func() error {
+		there, err := s.insertAll(ctx, batch)
+		if err != nil {
 			return err
 		}
-		return s.apply(ctx, tx, deltas)
+		counting.Wait()
+		for _, rec := range there {
+			deltas.Sub(rec)
+			if err := s.replace(ctx, rec, deltas); err != nil {
+				return err
+			}
+		}
+		return s.apply(ctx, deltas)
 	})
 	if err != nil {
 		return fmt.Errorf("write %d records: %w", len(batch), explain(err))
@@ -25,40 +36,36 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	return nil
 }
 
-func (s *Store) insertAll(ctx context.Context, tx *sql.Tx, batch []*usage.Record, deltas sqlstore.Deltas) error {
-	insert := tx.StmtContext(ctx, s.insert)
+// insertAll inserts records and their prices, and returns the records whose IDs are there already.
+func (s *Store) insertAll(ctx context.Context, batch []*usage.Record) (there []*usage.Record, err error) {
 	prices := map[string]bool{}
 	var values []any
 	for _, rec := range batch {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		values = s.schema.Values(values[:0], rec)
-		// A context that can end would cost a goroutine for each statement; the transaction ends with ctx anyway.
-		inserted, err := affected(insert.Exec(values...))
+		inserted, err := s.records.insert(ctx, values)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if inserted == 0 {
-			if err := s.replace(ctx, tx, rec, deltas); err != nil {
-				return err
-			}
+			there = append(there, rec)
 			continue
 		}
-		deltas.Add(rec)
 		if p := rec.Price; p != nil && !prices[p.ID] {
-			if err := s.keepPrice(ctx, tx, p); err != nil {
-				return err
+			if err := s.keepPrice(ctx, p); err != nil {
+				return nil, err
 			}
 			prices[p.ID] = p.Row != nil
 		}
 	}
-	return nil
+	return there, nil
 }
 
 // replace writes a record over the checkpoint that is there, and leaves any other that is there alone.
-func (s *Store) replace(ctx context.Context, tx *sql.Tx, rec *usage.Record, deltas sqlstore.Deltas) error {
-	old, err := s.schema.Record(ctx, tx, rec.ID)
+func (s *Store) replace(ctx context.Context, rec *usage.Record, deltas sqlstore.Deltas) error {
+	old, err := s.schema.Record(ctx, s.writer, rec.ID)
 	if err != nil {
 		return err
 	}
@@ -67,23 +74,22 @@ func (s *Store) replace(ctx context.Context, tx *sql.Tx, rec *usage.Record, delt
 	}
 	deltas.Sub(old)
 	deltas.Add(rec)
-	if err := s.keepPrice(ctx, tx, rec.Price); err != nil {
+	if err := s.keepPrice(ctx, rec.Price); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, s.schema.Replace(), s.schema.Values(nil, rec)...)
+	_, err = s.writer.ExecContext(ctx, s.schema.Replace(), append(s.schema.Values(nil, rec), sqlstore.EncodeID(rec.ID))...)
 	return err
 }
 
 // apply adds deltas to the rollups.
-func (s *Store) apply(ctx context.Context, tx *sql.Tx, deltas sqlstore.Deltas) error {
-	upsert := tx.StmtContext(ctx, s.upsert)
+func (s *Store) apply(ctx context.Context, deltas sqlstore.Deltas) error {
 	var values []any
 	for _, d := range deltas.Sorted() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		values = d.Values(values[:0])
-		if _, err := upsert.Exec(values...); err != nil {
+		if _, err := s.rollups.insert(ctx, values); err != nil {
 			return err
 		}
 	}

@@ -28,8 +28,9 @@ const (
 
 // Column is one column of the table of records.
 type Column struct {
-	Name string
-	Type Type
+	Name     string
+	Type     Type
+	Required bool // it is never NULL; a whole number is 0 unless said otherwise
 
 	value func(*usage.Record) any
 	set   func(*usage.Record, *cell) error
@@ -57,10 +58,7 @@ func columns() []Column {
 	all := []Column{
 		identity(colID, func(r *usage.Record) *string { return &r.ID }),
 		identity("request_id", func(r *usage.Record) *string { return &r.RequestID }),
-		{colTime, Whole, func(r *usage.Record) any { return r.Time.UnixMilli() }, func(r *usage.Record, c *cell) error {
-			r.Time = time.UnixMilli(c.whole).UTC()
-			return nil
-		}},
+		began(),
 		whole("attempt", func(r *usage.Record) *int { return &r.Attempt }),
 		truth("final", func(r *usage.Record) *bool { return &r.Final }),
 		truth(colCheckpoint, func(r *usage.Record) *bool { return &r.Checkpoint }),
@@ -72,7 +70,7 @@ func columns() []Column {
 		labels(),
 		text(colCostState, func(r *usage.Record) *string { return (*string)(&r.CostState) }),
 		whole(colCostNanoUSD, func(r *usage.Record) *int64 { return &r.CostNanoUSD }),
-		{colPriceID, Text, priceID, setPriceID},
+		{colPriceID, Text, false, priceID, setPriceID},
 		text("usage_state", func(r *usage.Record) *string { return (*string)(&r.UsageState) }),
 		micros("first_byte_us", func(r *usage.Record) *time.Duration { return &r.FirstByte }),
 		micros("duration_us", func(r *usage.Record) *time.Duration { return &r.Duration }),
@@ -85,7 +83,7 @@ func columns() []Column {
 		}
 	}
 	return append(all,
-		Column{"other_numbers", JSON, oddNumbers, setOddNumbers},
+		Column{"other_numbers", JSON, false, oddNumbers, setOddNumbers},
 		reported(usage.ServiceTier),
 		reported(usage.ResponseID),
 		reported(usage.Region),
@@ -101,7 +99,7 @@ func columns() []Column {
 		whole("events", func(r *usage.Record) *int64 { return &r.Events }),
 		text("revision", func(r *usage.Record) *string { return &r.Revision }),
 		text("error", func(r *usage.Record) *string { return &r.Error }),
-		Column{"raw_usage", Bytes, rawUsage, func(r *usage.Record, c *cell) error { r.RawUsage = c.bytes; return nil }},
+		Column{"raw_usage", Bytes, false, rawUsage, func(r *usage.Record, c *cell) error { r.RawUsage = c.bytes; return nil }},
 	)
 }
 
@@ -112,20 +110,26 @@ const (
 )
 
 func identity(name string, at func(*usage.Record) *string) Column {
-	return Column{name, ID,
+	return Column{name, ID, name == colID,
 		func(r *usage.Record) any { return bytesOrNull(EncodeID(*at(r))) },
 		func(r *usage.Record, c *cell) error { *at(r) = DecodeID(c.bytes); return nil }}
 }
 
+func began() Column {
+	return Column{colTime, Whole, true,
+		func(r *usage.Record) any { return r.Time.UnixMilli() },
+		func(r *usage.Record, c *cell) error { r.Time = time.UnixMilli(c.whole).UTC(); return nil }}
+}
+
 func text(name string, at func(*usage.Record) *string) Column {
-	return Column{name, Text,
+	return Column{name, Text, false,
 		func(r *usage.Record) any { return textOrNull(*at(r)) },
 		func(r *usage.Record, c *cell) error { *at(r) = c.text; return nil }}
 }
 
 // reported is the column of a text that an answer reported.
 func reported(f usage.Field) Column {
-	return Column{f.String(), Text,
+	return Column{f.String(), Text, false,
 		func(r *usage.Record) any { return textOrNull(r.Usage.Text(f)) },
 		func(r *usage.Record, c *cell) error { r.Usage.SetText(f, c.text); return nil }}
 }
@@ -138,13 +142,13 @@ func cut(name string, limit int, at func(*usage.Record) *string) Column {
 }
 
 func whole[N int | int64](name string, at func(*usage.Record) *N) Column {
-	return Column{name, Whole,
+	return Column{name, Whole, true,
 		func(r *usage.Record) any { return int64(*at(r)) },
 		func(r *usage.Record, c *cell) error { *at(r) = N(c.whole); return nil }}
 }
 
 func truth(name string, at func(*usage.Record) *bool) Column {
-	return Column{name, Whole,
+	return Column{name, Whole, true,
 		func(r *usage.Record) any {
 			if *at(r) {
 				return int64(1)
@@ -155,7 +159,7 @@ func truth(name string, at func(*usage.Record) *bool) Column {
 }
 
 func micros(name string, at func(*usage.Record) *time.Duration) Column {
-	return Column{name, Whole,
+	return Column{name, Whole, true,
 		func(r *usage.Record) any { return at(r).Round(time.Microsecond).Microseconds() },
 		func(r *usage.Record, c *cell) error { *at(r) = time.Duration(c.whole) * time.Microsecond; return nil }}
 }
@@ -192,7 +196,7 @@ func labelsOf(r *usage.Record) map[string]string {
 
 // document is what is kept as JSON; NULL if it is empty.
 func document[T map[string]string | []usage.Part | []string](name string, at func(*usage.Record) *T) Column {
-	return Column{name, JSON,
+	return Column{name, JSON, false,
 		func(r *usage.Record) any {
 			v := *at(r)
 			if len(v) == 0 {
@@ -212,7 +216,7 @@ func document[T map[string]string | []usage.Part | []string](name string, at fun
 // column cannot hold is kept among the other numbers.
 func number(f usage.Field) Column {
 	if isDecimal(f) {
-		return Column{f.String(), Decimal,
+		return Column{f.String(), Decimal, false,
 			func(r *usage.Record) any {
 				if n, ok := r.Usage.Number(f); ok && plain(f, n) {
 					return n.Float()
@@ -226,7 +230,7 @@ func number(f usage.Field) Column {
 				return nil
 			}}
 	}
-	return Column{f.String(), Whole,
+	return Column{f.String(), Whole, false,
 		func(r *usage.Record) any {
 			if n, ok := r.Usage.Number(f); ok {
 				if whole, fits := n.Int(); fits {

@@ -89,6 +89,15 @@ func grainsOf(cut string, detail bool) []Grain {
 // Deltas are what rows of the rollups change by.
 type Deltas map[Bucket]*ledger.Sums
 
+// Count is what records add.
+func Count(records []*usage.Record) Deltas {
+	d := make(Deltas, 4*len(records))
+	for _, r := range records {
+		d.Add(r)
+	}
+	return d
+}
+
 // Add counts a record in.
 func (d Deltas) Add(r *usage.Record) { d.AddSums(r, ledger.SumsOf(r)) }
 

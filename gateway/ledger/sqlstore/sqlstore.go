@@ -29,7 +29,7 @@ const RollupKey = 7
 
 // Dialect is what differs between databases.
 type Dialect struct {
-	// Placeholder is the n-th parameter of a statement, from 1 on.
+	// Placeholder is the n-th parameter of a statement, from 1 on. Each stands in a statement once, and in that order.
 	Placeholder func(n int) string
 	// Label is the expression for the value of a label, whose name is a parameter, in the column `labels`.
 	Label func(placeholder string) string
@@ -73,19 +73,22 @@ func (s *Schema) RollupColumns() []string {
 	return names
 }
 
-// Insert is the statement that inserts one record, but not one whose ID is there already; its parameters are what Values says.
-func (s *Schema) Insert() string {
+// Insert is the statement that inserts one record, but not one whose ID is there already. Its parameters are what
+// Values says; where columns are named by their numbers, of those only, and the others get their defaults.
+func (s *Schema) Insert(numbers ...int) string {
+	some := chosen(s.columns, numbers)
 	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO NOTHING",
-		Records, names(s.columns), s.placeholders(1, len(s.columns)), colID)
+		Records, names(some), s.placeholders(1, len(some)), colID)
 }
 
-// Replace is the statement that writes another record over the one with the same ID; its parameters are what Values says.
+// Replace is the statement that writes another record over the one with the same ID. Its parameters are what Values says, and
+// the ID once more.
 func (s *Schema) Replace() string {
 	var sets []string
 	for i, c := range s.columns {
 		sets = append(sets, c.Name+" = "+s.dialect.Placeholder(i+1))
 	}
-	return fmt.Sprintf("UPDATE %s SET %s WHERE %s = %s", Records, strings.Join(sets, ", "), colID, s.dialect.Placeholder(1))
+	return fmt.Sprintf("UPDATE %s SET %s WHERE %s = %s", Records, strings.Join(sets, ", "), colID, s.dialect.Placeholder(len(s.columns)+1))
 }
 
 // SetCost is the statement that gives a record another cost. Its parameters: cost state, cost, price ID, ID.
@@ -100,15 +103,29 @@ func (s *Schema) InsertPrice() string {
 	return fmt.Sprintf("INSERT INTO %s (id, row) VALUES (%s) ON CONFLICT (id) DO NOTHING", Prices, s.placeholders(1, 2))
 }
 
-// Upsert is the statement that adds a row of deltas to the rollups. Its parameters are what Delta.Values says.
-func (s *Schema) Upsert() string {
-	columns := s.RollupColumns()
+// Upsert is the statement that adds a row of deltas to the rollups. Its parameters are what Delta.Values says; where
+// columns are named by their numbers, of those only, the primary key first, and the others are 0.
+func (s *Schema) Upsert(numbers ...int) string {
+	all := s.RollupColumns()
+	some := chosen(all, numbers)
 	var sets []string
-	for _, m := range columns[RollupKey:] {
+	for _, m := range some[RollupKey:] {
 		sets = append(sets, fmt.Sprintf("%s = %s.%s + excluded.%s", m, Rollups, m, m))
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s", Rollups, strings.Join(columns, ", "),
-		s.placeholders(1, len(columns)), strings.Join(columns[:RollupKey], ", "), strings.Join(sets, ", "))
+	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s", Rollups, strings.Join(some, ", "),
+		s.placeholders(1, len(some)), strings.Join(all[:RollupKey], ", "), strings.Join(sets, ", "))
+}
+
+// chosen are the columns with these numbers; all if there are none.
+func chosen[T any](columns []T, numbers []int) []T {
+	if len(numbers) == 0 {
+		return columns
+	}
+	some := make([]T, len(numbers))
+	for i, n := range numbers {
+		some[i] = columns[n]
+	}
+	return some
 }
 
 // placeholders are n parameters from the first on.
@@ -131,5 +148,5 @@ func names(columns []Column) string {
 // Dollar is the placeholder $1, $2, ….
 func Dollar(n int) string { return "$" + strconv.Itoa(n) }
 
-// Question is the placeholder ?1, ?2, ….
-func Question(n int) string { return "?" + strconv.Itoa(n) }
+// Question is the placeholder ?, in the order of the parameters.
+func Question(int) string { return "?" }

@@ -1,0 +1,196 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestURLsThatAreNoneAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	const want = "open ledger: its URL cannot be read; write it as postgres://user:password@host:5432/database?sslmode=verify-full, " +
+		"with %40 for an @ in the password, and so on"
+	for _, url := range []string{
+		"", "postgres", "mysql://user:kestrel@host/db", "host=a password=kestrel",
+		"postgres://user:kes%trel@host/db", "postgres://user:kestrel@host:port/db", "postgres://user:kestrel@[host/db",
+		"postgres://user:kestrel@host/db?sslmode=kestrel", "postgres://user:kestrel@host/db?connect_timeout=kestrel", "postgres://user:kes trel@host/db",
+	} {
+		if s, err := Open(t.Context(), url, Options{}); err == nil || err.Error() != want {
+			t.Errorf("Open(%q) = %v, %v, want %s", url, s, err, want)
+		}
+	}
+}
+
+// The user's name is the password too, so that messages would hold it.
+func TestNoErrorTellsThePassword(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"kestrel", "ke%20st%2frel", "k%25"} {
+		url := fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s", password, password, closedPort(t), password)
+		_, err := Open(t.Context(), url, Options{})
+		if err == nil {
+			t.Fatal("Open succeeds, want an error")
+		}
+		config, parseErr := configOf(url)
+		if parseErr != nil {
+			t.Fatal(parseErr)
+		}
+		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, config.Password) || strings.Contains(text, password) {
+			t.Errorf("error = %s, which holds the password", text)
+		}
+		if !strings.Contains(err.Error(), "user=xxxxx") || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("error = %v, want the reason with xxxxx for the password", err)
+		}
+	}
+}
+
+func closedPort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func TestServerThatSaysNothingIsGivenUp(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = Open(t.Context(), fmt.Sprintf("postgres://u:kestrel@%s/db?sslmode=disable&connect_timeout=1", l.Addr()), Options{})
+	if err == nil || t.Context().Err() != nil {
+		t.Errorf("Open = %v, want an error", err)
+	}
+}
+
+func TestErrorsSayWhatCanBeDone(t *testing.T) {
+	t.Parallel()
+	server := server(t)
+	wrong := strings.Replace(server, "kestrel", "sparrow", 1)
+	if wrong == server {
+		t.Skip("the server is not the one that .ci/postgres starts")
+	}
+	absent := strings.Replace(server, "/postgres?", "/nothing?", 1)
+	for url, want := range map[string]string{
+		wrong:  "the server refuses the user or the password; check both in the URL: open ledger: ",
+		absent: "the database is not there; create it, or name another one in the URL: open ledger: ",
+	} {
+		_, err := Open(t.Context(), url, Options{})
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "sparrow") || strings.Contains(err.Error(), "kestrel") {
+			t.Errorf("Open = %v, want %s… and no password", err, want)
+		}
+	}
+}
+
+func TestGatewaysThatStartAtOnceMakeTheTablesOnce(t *testing.T) {
+	t.Parallel()
+	url := empty(t)
+	var starting sync.WaitGroup
+	for range 8 {
+		starting.Go(func() {
+			s, err := Open(t.Context(), url, Options{Connections: 2})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Close()
+		})
+	}
+	starting.Wait()
+	s := open(t, url)
+	if n := scalar(t, s.db, "SELECT count(*) FROM schema_version"); n != version {
+		t.Errorf("%d steps were taken, want %d", n, version)
+	}
+}
+
+func scalar(t *testing.T, db *sql.DB, query string) (n int64) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestNewerTablesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	url := empty(t)
+	open(t, url)
+	execute(t, url, "INSERT INTO schema_version (version) VALUES (99)")
+	want := fmt.Sprintf("open ledger: it was written by a newer Windhover: its tables have version 99, and this one knows %d; run that version or a newer one", version)
+	if _, err := Open(t.Context(), url, Options{}); err == nil || err.Error() != want {
+		t.Errorf("Open = %v, want %s", err, want)
+	}
+}
+
+// A gateway needs no more rights than docs/postgresql.md says, once the tables are there.
+func TestFewRightsAreEnough(t *testing.T) {
+	t.Parallel()
+	url := empty(t)
+	open(t, url)
+	role := "r" + strings.TrimPrefix(parameter(t, url, "search_path"), "test_")
+	path := parameter(t, url, "search_path")
+	execute(t, url, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'kestrel'", role))
+	t.Cleanup(func() { execute(t, url, fmt.Sprintf("DROP OWNED BY %s; DROP ROLE %s", role, role)) })
+
+	limited := as(t, url, role, "kestrel")
+	_, err := Open(t.Context(), limited, Options{})
+	if want := "the schema is not there, or the user lacks a right; see docs/postgresql.md for those that it needs: open ledger: "; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Open without any right = %v, want %s…", err, want)
+	}
+
+	execute(t, url, fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", path, role, path, role))
+	s := open(t, limited)
+	all := records(0, 50)
+	if err := s.Write(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	agree(t, s, all)
+	if _, err := s.Expire(t.Context(), noon); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A table that somebody holds makes a write fail in time, and nothing of it is kept.
+func TestWriteThatTakesTooLongFails(t *testing.T) {
+	t.Parallel()
+	url := empty(t)
+	s, err := Open(t.Context(), url, Options{Timeout: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	holder := open(t, url)
+	tx, err := holder.db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE rollups IN EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	all := records(0, 20)
+	if err := s.Write(t.Context(), all); err == nil {
+		t.Error("Write succeeds while another holds the table, want an error")
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if n := scalar(t, holder.db, "SELECT count(*) FROM records"); n != 0 {
+		t.Errorf("%d records were kept of a write that failed, want none", n)
+	}
+	if err := s.Write(t.Context(), all); err != nil && !errors.Is(err, context.DeadlineExceeded) { // a busy machine may need longer
+		t.Fatal(err)
+	}
+	if err := holder.Write(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	agree(t, holder, all)
+}
