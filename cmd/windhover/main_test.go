@@ -82,7 +82,7 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 func TestExamplesInHelpWork(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
 	ready := start(t, t.TempDir())
-	data := filepath.Join(kept(t), "data")
+	data := filepath.Join(ledgerOfADay(t), "data")
 	eachCommand(t, func(c *cobra.Command) {
 		for line := range strings.Lines(c.Example) {
 			example, _, _ := strings.Cut(line, "#")

@@ -23,7 +23,7 @@ const repriced = "2026-11-24 00:00:00 to 2026-11-25 00:00:00 UTC\n\n" +
 
 func TestRepriceWithoutAGatewayChangesTheLedgerItself(t *testing.T) {
 	t.Parallel()
-	folder := kept(t)
+	folder := ledgerOfADay(t)
 	writeFile(t, filepath.Join(folder, "providers.yaml"), dear)
 	for _, x := range []struct{ args, end string }{
 		{"--dry-run", "\nnothing was changed; without --dry-run it is\n"},
@@ -51,7 +51,7 @@ func repricesTo(t *testing.T, folder, args, want string) {
 
 func TestRepriceAsksTheGatewayThatRuns(t *testing.T) {
 	t.Parallel()
-	folder := kept(t)
+	folder := ledgerOfADay(t)
 	writeFile(t, filepath.Join(folder, "providers.yaml"), dear)
 	g := start(t, folder, "--admin-token=s3cret")
 	g.logged(t, `(the ledger is being written)`)
@@ -104,7 +104,7 @@ func TestRepriceMakesNoDataFolder(t *testing.T) {
 
 func TestRepriceTakesTheLockOfTheLedger(t *testing.T) {
 	t.Parallel()
-	folder := kept(t)
+	folder := ledgerOfADay(t)
 	unlock, err := ledger.Lock(filepath.Join(folder, "data"))
 	if err != nil {
 		t.Fatal(err)

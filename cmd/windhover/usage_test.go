@@ -36,8 +36,8 @@ func keep(t *testing.T, data string, records ...*usage.Record) {
 // noon is when the records below began.
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// kept is a working folder whose ledger holds records of that day: two with a price, one without, one without usage.
-func kept(t *testing.T) (folder string) {
+// ledgerOfADay is a working folder whose ledger holds records of that day: two with a price, one without, one without usage.
+func ledgerOfADay(t *testing.T) (folder string) {
 	t.Helper()
 	add := func(n int, model string, change func(r *usage.Record)) *usage.Record {
 		r := ledgertest.Plain(noon.Add(time.Duration(n)*time.Minute), n)
@@ -61,7 +61,7 @@ func kept(t *testing.T) (folder string) {
 
 func TestUsageIsATableOfSumsAndOfWhatTheyDoNotTell(t *testing.T) {
 	t.Parallel()
-	folder := kept(t)
+	folder := ledgerOfADay(t)
 	for args, want := range map[string]string{
 		"--by model": "2026-11-24 00:00:00 to 2026-11-25 00:00:00 UTC\n\n" +
 			"model         requests      input  output  cached       USD  unpriced\n" +
@@ -98,7 +98,7 @@ with doubtful usage: 1 of 4 attempts (25 %), whose end was not seen, or whose nu
 func TestUsageInColoursMarksWhatHasNoPrice(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr buffer
-	code := program{stdout: &stdout, stderr: &stderr, folder: kept(t), colour: true}.run(t.Context(), []string{"usage", "--since", "2026-11-24", "--until", "2026-11-25", "--by", "model"})
+	code := program{stdout: &stdout, stderr: &stderr, folder: ledgerOfADay(t), colour: true}.run(t.Context(), []string{"usage", "--since", "2026-11-24", "--until", "2026-11-25", "--by", "model"})
 	if got := regexp.MustCompile(`\x1b\[31m[^\x1b]*\x1b\[0m`).FindAllString(stdout.String(), -1); code != exitOK || strings.Join(got, ",") != "\x1b[31m   100 %\x1b[0m,\x1b[31m    25 %\x1b[0m" {
 		t.Errorf("red is %q, want the shares without a price", got)
 	}
@@ -107,7 +107,7 @@ func TestUsageInColoursMarksWhatHasNoPrice(t *testing.T) {
 // The command and the page are two ways to the same answer.
 func TestUsageInJSONIsWhatTheAPIAnswers(t *testing.T) {
 	t.Parallel()
-	folder := kept(t)
+	folder := ledgerOfADay(t)
 	g := start(t, folder)
 	g.logged(t, `(the ledger is being written)`)
 	query := url.Values{"since": {"2026-11-24T01:00:00+01:00"}, "until": {"2026-11-25"}, "group_by": {"model,status"}, "status": {"200"}, "label.team": {"search", ""}}
@@ -126,7 +126,7 @@ func TestUsageInJSONIsWhatTheAPIAnswers(t *testing.T) {
 
 func TestUsageInCSVHasAllMeasures(t *testing.T) {
 	t.Parallel()
-	got := runIn(t, kept(t), nil, "usage", "--since", "2026-11-24", "--until", "2026-11-25", "--by", "label:team", "--csv")
+	got := runIn(t, ledgerOfADay(t), nil, "usage", "--since", "2026-11-24", "--until", "2026-11-25", "--by", "label:team", "--csv")
 	want := "label:team,requests,attempts,failures,unpriced,missing,partial,cost_nano_usd,cost_usd,reported_cost_nano_usd,reported_cost_usd,input_tokens,output_tokens," +
 		"cache_read_tokens,cache_write_tokens,reasoning_tokens,input_audio_tokens,output_audio_tokens,input_image_tokens,output_image_tokens,images,milliseconds,characters," +
 		"searches,pages,bytes_in,bytes_out,duration_us,first_byte_us,answered\r\n" +
@@ -139,7 +139,7 @@ func TestUsageInCSVHasAllMeasures(t *testing.T) {
 
 func TestMistakesInTheCallOfUsageNameTheFlag(t *testing.T) {
 	t.Parallel()
-	folder := kept(t)
+	folder := ledgerOfADay(t)
 	for args, want := range map[string]outcome{
 		"--since yesterday":     {exitUsage, "", "windhover: --since: \"yesterday\" is no time; write it as in 2026-11-24, 2026-11-24T10:00:00Z, or 24h or 7d for that long ago\n"},
 		"--by modle":            {exitUsage, "", "windhover: --by: \"modle\" is no dimension; did you mean model?\n"},
@@ -163,7 +163,7 @@ func TestMistakesInTheCallOfUsageNameTheFlag(t *testing.T) {
 
 func TestCheckWarnsOfModelsOfALedgerWithoutAPrice(t *testing.T) {
 	t.Parallel()
-	folder := kept(t)
+	folder := ledgerOfADay(t)
 	many := []*usage.Record{}
 	for i := range 3 {
 		r := ledgertest.Plain(noon, 100+i)
