@@ -52,6 +52,8 @@ func (d *decoder) value(n *node, v reflect.Value, f field) {
 		*p = d.httpVersion(n)
 	case *Duration:
 		*p = d.duration(n)
+	case *ByteSize:
+		*p = d.size(n)
 	case **bool:
 		*p = d.truth(n)
 	case *int:

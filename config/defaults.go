@@ -52,6 +52,7 @@ func (l *loader) lay(base, over Defaults) Defaults {
 		Idle:           layDuration(base.Timeouts.Idle, over.Timeouts.Idle),
 		Total:          layDuration(base.Timeouts.Total, over.Timeouts.Total),
 		Write:          layDuration(base.Timeouts.Write, over.Timeouts.Write),
+		Upload:         layDuration(base.Timeouts.Upload, over.Timeouts.Upload),
 		IdleConnection: layDuration(base.Timeouts.IdleConnection, over.Timeouts.IdleConnection),
 	}
 	return x

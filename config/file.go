@@ -78,6 +78,14 @@ type Provider struct {
 	// Proxy stands between the gateway and the provider: http://HOST:PORT, https://… or socks5://…, or `off` for none.
 	// Default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say. It may hold references.
 	Proxy SecretText `yaml:"proxy" form:"proxy"`
+	// Auth names what a client's credential for the provider may come in: headers, and query parameters with a ? before the
+	// name, as in [x-goog-api-key, ?key]. What else is known to carry credentials is removed from its requests, so that a
+	// key of another provider goes no further; `off` removes all of it. Default: everything passes as it was sent.
+	Auth TextList `yaml:"auth" form:"carrier"`
+	// Limits bound what clients may send to the provider. Default: none.
+	Limits Limits `yaml:"limits"`
+	// OnClientDisconnect says what becomes of an answer whose client has left. Default: it is cancelled.
+	OnClientDisconnect OnClientDisconnect `yaml:"on_client_disconnect"`
 	// Access says who may use the provider. Default: everybody who reaches the gateway. It is a provider's own and no
 	// default for all: a list that adds up would let in more than its author wrote.
 	Access Access `yaml:"access"`
@@ -126,7 +134,23 @@ type Timeouts struct {
 	Idle           Duration `yaml:"idle"`            // between two reads of the answer; default 15m
 	Total          Duration `yaml:"total"`           // of the whole exchange; default 0s, which is off
 	Write          Duration `yaml:"write"`           // one write to the client; default 5m
+	Upload         Duration `yaml:"upload"`          // one read of the request's body from the client; default 5m
 	IdleConnection Duration `yaml:"idle_connection"` // how long an unused upstream connection is kept; default 30s
+}
+
+// Limits bound what clients may send to a provider. What is beyond them never reaches it, and the client is told why.
+type Limits struct {
+	Requests int      `yaml:"requests"` // that are open at the same time, WebSockets included, in this gateway; default: no limit
+	Wait     Duration `yaml:"wait"`     // how long one more waits for its turn, in order of arrival, before it is refused with 429; default 0s
+	Body     ByteSize `yaml:"body"`     // of a request's body, as in 20MiB; beyond it: 413; default, and 0B: no limit
+}
+
+// OnClientDisconnect says what becomes of an answer whose client has left. A provider may charge for all of it in any case:
+// an answer that is read to its end without a client has its usage in the record.
+type OnClientDisconnect struct {
+	Action   Text     `yaml:"action" jsonschema:"required,enum=cancel,enum=drain"` // `cancel` ends the request upstream at once; `drain` reads the rest of the answer
+	MaxTime  Duration `yaml:"max_time"`                                            // of draining, from when the client left; default 1m
+	MaxBytes ByteSize `yaml:"max_bytes"`                                           // of the answer's rest; default 16MiB
 }
 
 // TLS is what a connection is secured with; the least is TLS 1.2. Paths are relative to the file that names them. When a

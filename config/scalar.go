@@ -82,6 +82,8 @@ func (d *decoder) formCheck(form string) func(*node) bool {
 		return d.isServerName
 	case "pricing":
 		return d.isPricing
+	case "carrier":
+		return d.isCarrier
 	}
 	return nil
 }
@@ -173,7 +175,26 @@ func (d *decoder) truth(n *node) *bool {
 	return &x
 }
 
+// size takes a text or a number, which lacks its unit.
+func (d *decoder) size(n *node) ByteSize {
+	if n.kind != textKind && n.kind != numberKind {
+		d.wrongKind(n, "a size such as 20MiB")
+		return ByteSize{}
+	}
+	x, err := ParseSize(n.text)
+	if err != nil {
+		d.reject(n, "%v", err)
+		return ByteSize{}
+	}
+	return ByteSize{Size: x, Set: true}
+}
+
+// number is one of those that the field's tags name, or else any from 1.
 func (d *decoder) number(n *node, f field) int {
+	if n.kind != numberKind && f.enum == nil {
+		d.wrongKind(n, "a whole number from 1")
+		return 0
+	}
 	if n.kind != numberKind {
 		d.wrongKind(n, "the number "+strings.Join(f.enum, " or "))
 		return 0
@@ -185,6 +206,11 @@ func (d *decoder) number(n *node, f field) int {
 	x, err := strconv.Atoi(n.text)
 	if err != nil {
 		d.reject(n, "%s is no whole number", quoted(n.text))
+		return 0
+	}
+	if x < 1 {
+		d.reject(n, "%s is less than 1; leave %s out for no limit", quoted(n.text), f.key)
+		return 0
 	}
 	return x
 }

@@ -19,6 +19,9 @@ const schemaFile = "../schema/providers.schema.json"
 // durationPattern is what editors check of a duration; ParseDuration decides.
 const durationPattern = `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`
 
+// sizePattern is a size as ParseSize reads it.
+const sizePattern = `^[0-9]+(B|KiB|MiB|GiB)$`
+
 func TestSchemaIsCurrent(t *testing.T) {
 	t.Parallel()
 	want := marshalSchema(t)
@@ -59,9 +62,9 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"access", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "header-of-gateway", "http-version", "kind-consumes", "kind-empty-text",
+		"access", "auth", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "header-of-gateway", "http-version", "kind-consumes", "kind-empty-text",
 		"kind-list-of-providers", "kind-mapping-as-text", "kind-nothing", "kind-number-as-text", "kind-rule-without-dash",
-		"kind-text-as-mapping", "kind-truth-as-text", "provider-name", "provider-name-taken", "provider-upstream-and-routes",
+		"kind-text-as-mapping", "kind-truth-as-text", "limits", "provider-name", "provider-name-taken", "provider-upstream-and-routes",
 		"provider-without-upstream", "route-without-upstream", "tls-server-name", "unknown-keys", "version-missing", "version-text", "version-unknown",
 	} {
 		if err := validate(t, filepath.Join(badFolder, name+".yaml")); err == nil {
@@ -148,6 +151,8 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
 	case reflect.TypeFor[Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"30s", "15m", "1h30m"}}
+	case reflect.TypeFor[ByteSize]():
+		return &jsonschema.Schema{Type: "string", Pattern: sizePattern, Examples: []any{"512KiB", "20MiB"}}
 	case reflect.TypeFor[FieldGroup]():
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: expressionSchema()}
 	case reflect.TypeFor[Decimal]():
@@ -183,6 +188,9 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 		case "settable header":
 			property.Pattern = tokenPattern
 			property.Not = &jsonschema.Schema{Pattern: anyCase(unsettable())}
+		case "carrier":
+			property.OneOf[0].Pattern = carrierPattern
+			property.OneOf[1].Items.Pattern = carrierPattern
 		case "server":
 			property.Pattern = `^[0-9A-Za-z._:-]+$`
 		case "proxy":
@@ -205,6 +213,9 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 				Pattern: `^[a-z0-9][a-z0-9._-]{0,62}$`,
 				Not:     &jsonschema.Schema{Enum: []any{"health", "providers", "favicon.ico"}},
 			}
+		}
+		if typ.FieldByIndex(f.index).Type.Kind() == reflect.Int && f.enum == nil {
+			property.Minimum = "1"
 		}
 		if typ.FieldByIndex(f.index).Type.Kind() == reflect.Slice && property.Type == "array" {
 			property.MinItems = new(uint64(1))
@@ -237,6 +248,9 @@ func orOff(entry *jsonschema.Schema) *jsonschema.Schema {
 
 // tokenPattern is a token of RFC 9110, 5.6.2.
 const tokenPattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+// carrierPattern is a header's name, or a query parameter's behind its mark.
+const carrierPattern = "^[?]?[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 // unsettable are the headers that cannot be set.
 func unsettable() []string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,6 +22,9 @@ type Settings struct {
 	Admin          string // empty: no admin listener
 	AdminToken     Secret
 	AdminOpen      bool
+	AdminTLSCert   string
+	AdminTLSKey    string
+	AdminClientCA  string        // empty: a client of the admin listener shows no certificate
 	Metrics        string        // empty: no listener for metrics alone
 	Providers      string        // empty: none was named
 	Prices         string        // empty: there is none
@@ -33,6 +37,11 @@ type Settings struct {
 	IdentitySalt   Secret   // empty: none was given
 	Labels         []string // LabelsAny or LabelsOff alone, or names in lower case
 	KeepStreams    bool     // the providers' stream_usage is off
+	MaxRequests    int      // 0: any number
+	MaxBody        Size     // 0: any
+	MaxHeader      Size
+	BodyMemory     Size
+	ReusePort      bool
 	LogLevel       slog.Level
 	LogFormat      string
 	DrainDelay     time.Duration
@@ -73,6 +82,12 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { s.AdminToken = NewSecret(v); return nil }},
 		{"admin-open", "", "false", "let an admin listener that others can reach do without a token",
 			func(s *Settings, v string) error { return setSwitch(&s.AdminOpen, v) }},
+		{"admin-tls-cert", "FILE", "", "certificate chain (PEM) to serve the admin listener over TLS with; a renewed one is taken up while the gateway runs",
+			func(s *Settings, v string) error { s.AdminTLSCert = v; return nil }},
+		{"admin-tls-key", "FILE", "", "that certificate's private key (PEM)",
+			func(s *Settings, v string) error { s.AdminTLSKey = v; return nil }},
+		{"admin-client-ca", "FILE", "", "authorities (PEM) of which an operator's client has to show a certificate; others may reach the admin listener then, without a token",
+			func(s *Settings, v string) error { s.AdminClientCA = v; return nil }},
 		{"metrics", "ADDR|off", "off", "where `/metrics` is served alone and without a token; the admin listener has it in any case",
 			func(s *Settings, v string) error { return setAddressOrOff(&s.Metrics, v) }},
 		{"providers", "FILE|DIR|builtin", "", "providers file, or a folder of its fragments; without it, `providers.yaml` in the working folder if there is one, else the built-in file",
@@ -97,6 +112,16 @@ func SettingsTable() []Setting {
 			func(s *Settings, v string) error { return setChoice(&s.Page, v, "full", "names", "off") }},
 		{"stream-usage", "on|off", "on", "whether providers with `stream_usage` are asked for usage in streams; `off` keeps every byte of requests and answers",
 			func(s *Settings, v string) error { return setKeepStreams(&s.KeepStreams, v) }},
+		{"max-requests", "N", "0", "how many requests may be open at a time, WebSockets included, before one more gets 503; 0 is any number",
+			func(s *Settings, v string) error { return setCount(&s.MaxRequests, v) }},
+		{"max-body", "SIZE", "0B", "what the body of a request may have before it gets 413, as in `256MiB`, where its provider says nothing else; 0B is anything: bodies pass through and are not kept",
+			func(s *Settings, v string) error { return setSize(&s.MaxBody, v) }},
+		{"max-header", "SIZE", "1MiB", "what the header of a request may have before it gets 431",
+			func(s *Settings, v string) error { return setPositiveSize(&s.MaxHeader, v) }},
+		{"body-memory", "SIZE", "256MiB", "what is kept of the bodies of all open requests together, to name models and to ask for usage; beyond it bodies pass on without being kept",
+			func(s *Settings, v string) error { return setPositiveSize(&s.BodyMemory, v) }},
+		{"reuseport", "", "false", "let several gateways of this machine listen on one address (SO_REUSEPORT); for scaling, not for restarts",
+			func(s *Settings, v string) error { return setSwitch(&s.ReusePort, v) }},
 		{"log-level", "debug|info|warn|error", "info", "the least that is logged on standard error",
 			func(s *Settings, v string) error { return setLevel(&s.LogLevel, v) }},
 		{"log-format", "text|json", "text", "how it is logged",
@@ -206,6 +231,34 @@ func setDuration(to *time.Duration, value string) error {
 		return err
 	}
 	*to = d
+	return nil
+}
+
+func setCount(to *int, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%s is no whole number from 0", quoted(value))
+	}
+	*to = n
+	return nil
+}
+
+func setSize(to *Size, value string) error {
+	size, err := ParseSize(value)
+	if err != nil {
+		return err
+	}
+	*to = size
+	return nil
+}
+
+func setPositiveSize(to *Size, value string) error {
+	if err := setSize(to, value); err != nil {
+		return err
+	}
+	if *to == 0 {
+		return fmt.Errorf("%s leaves no room for anything; write a size such as 1MiB", quoted(value))
+	}
 	return nil
 }
 

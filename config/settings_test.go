@@ -45,6 +45,8 @@ func TestSettingsHaveTheirDefaults(t *testing.T) {
 		Labels:       []string{"*"},
 		LogLevel:     slog.LevelInfo,
 		LogFormat:    "text",
+		MaxHeader:    1 << 20,
+		BodyMemory:   256 << 20,
 		DrainTimeout: 10 * time.Minute,
 	}
 	if !reflect.DeepEqual(got, want) {

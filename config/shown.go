@@ -40,6 +40,15 @@ func shownValue(v reflect.Value) any {
 			return nil
 		}
 		return x.String()
+	case ByteSize:
+		if !x.Set {
+			return nil
+		}
+		return x.String()
+	case int:
+		if x == 0 {
+			return nil
+		}
 	case map[string]Template:
 		return shownTemplates(x)
 	case PriceRows:
@@ -131,10 +140,7 @@ func shownItems(v reflect.Value) any {
 func shownTemplates(values map[string]Template) any {
 	tree := map[string]any{}
 	for name, t := range values {
-		tree[name] = t.Shown()
-		if isCredential(name) && t.holdsMore() {
-			tree[name] = mask
-		}
+		tree[name] = t.ShownAs(name)
 	}
 	if len(tree) == 0 {
 		return nil
@@ -152,6 +158,36 @@ func (t Template) Shown() string {
 		}
 		return name + ":-" + mask + "}"
 	})
+}
+
+// ShownAs is Shown of the value of a header or a query parameter: what looks like a credential that was written down as it is, is
+// masked as a whole.
+func (t Template) ShownAs(name string) string {
+	if isCredential(name) && t.holdsMore() {
+		return mask
+	}
+	return t.Shown()
+}
+
+// Credentials are the texts in the value of a header or a query parameter that are not to be shown: what references yield, and,
+// if its name says that it is a credential, what was written down.
+func (t Template) Credentials(name string) []string {
+	var all []string
+	for _, p := range t.Parts {
+		if p.Secret != nil {
+			all = append(all, p.Secret.Reveal())
+			continue
+		}
+		scheme, rest, found := strings.Cut(strings.TrimSpace(p.Literal), " ")
+		switch {
+		case !isCredential(name):
+		case found:
+			all = append(all, strings.TrimSpace(rest))
+		default:
+			all = append(all, scheme)
+		}
+	}
+	return all
 }
 
 // holdsMore reports whether there is text in the template beside references, expressions and the name of a scheme.

@@ -33,3 +33,12 @@ func (t Text) ProblemAt(offset int, format string, args ...any) Problem {
 func (t Text) Empty() bool { return t.Value == "" }
 
 func (t Text) String() string { return t.Value }
+
+// Values are the texts alone.
+func (l TextList) Values() []string {
+	var values []string
+	for _, t := range l {
+		values = append(values, t.Value)
+	}
+	return values
+}

@@ -43,8 +43,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		if o.API != nil {
 			r.Handle("/api/*", o.API)
 		}
-		r.HandleFunc("/debug/pprof/*", pprof.Index)
-		r.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		r.HandleFunc("/debug/pprof/*", pprof.Index) // but no cmdline: an argument may be a token
 		r.HandleFunc("/debug/pprof/profile", pprof.Profile)
 		r.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		r.HandleFunc("/debug/pprof/trace", pprof.Trace)

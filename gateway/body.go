@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 
@@ -17,9 +18,11 @@ const smallBody = 64 << 10
 // requestBody is the client's body on its way up: counted, and with its beginning kept for the rules that ask for it.
 type requestBody struct {
 	source io.Reader
-	length int64        // -1: unknown
-	first  func() error // before the first byte is asked for
-	ending func()       // when there is no more, and the trailers are there
+	length int64            // -1: unknown
+	limit  int64            // of bytes in all; 0: none
+	hold   func(n int) bool // takes memory for n bytes to be kept
+	first  func() error     // before the first byte is asked for
+	last   func()           // when the end has been read, and with it the trailers; nil: nothing waits for that
 
 	mu    sync.Mutex // the transport reads, the exchange asks
 	all   []byte     // of a body that was read before it was sent
@@ -42,23 +45,34 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := b.source.Read(p)
-	if err == io.EOF && b.ending != nil {
-		b.ending()
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.n += int64(n)
-	if room := smallBody - len(b.head); room > 0 {
-		b.head = append(b.head, p[:min(n, room)]...)
+	if b.limit > 0 && b.n > b.limit {
+		b.err = errTooLarge
+		return 0, b.err
 	}
+	b.keep(p[:n])
 	switch {
 	case err == io.EOF || b.n == b.length:
 		b.ended = true
+		if b.last != nil {
+			b.last()
+		}
 		return n, io.EOF
 	case err != nil:
 		b.err = err
 	}
 	return n, err
+}
+
+// keep adds to the body's beginning what there is room for.
+func (b *requestBody) keep(p []byte) {
+	if room := min(smallBody-len(b.head), len(p)); room > 0 && b.hold(room) {
+		b.head = append(b.head, p[:room]...)
+	} else if room > 0 {
+		b.hold = func(int) bool { return false } // a beginning with a hole in it is none
+	}
 }
 
 // Close does nothing: net/http closes the client's body itself when the exchange is over, and while it is not, bytes may still be wanted.
@@ -134,25 +148,36 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		}
 		return nil
 	}
-	x.takeBody(&requestBody{source: r.Body, length: r.ContentLength})
+	x.takeBody(&requestBody{source: uploading{r.Body, x}, length: r.ContentLength, limit: x.maxBody(), hold: x.hold})
 	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.
 	out.ContentLength, out.TransferEncoding = r.ContentLength, r.TransferEncoding
-	if x.mayAskForUsage() {
+	if x.mayAskForUsage() && x.hold(2*int(r.ContentLength)) { // as it came, and as it goes on
 		return x.attachAsked(out)
 	}
-	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil {
+	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil && x.hold(int(r.ContentLength)) {
 		return x.attachWhole(out)
 	}
 	if r.Header["Expect"] != nil {
 		x.body.first = x.mayContinue
 	}
-	if r.Trailer != nil {
-		deleteOwn(r.Trailer) // before they are announced, and when all have come
-		x.body.ending = func() { deleteOwn(r.Trailer) }
-	}
 	_ = x.client.EnableFullDuplex() // without it net/http closes the body when the answer begins; HTTP/2 needs none
-	out.Body, out.Trailer, out.GetBody = x.body, r.Trailer, x.body.again
+	out.Body, out.Trailer, out.GetBody = x.body, x.trailers(), x.body.again
 	return nil
+}
+
+// trailers are what will stand behind the body, less what a header would lose too. net/http fills in the client's when it has
+// read the body's end.
+func (x *exchange) trailers() http.Header {
+	passing := func(from http.Header) http.Header {
+		to := maps.Clone(from)
+		maps.DeleteFunc(to, func(name string, _ []string) bool { return x.provider.request.drops(name) })
+		return to
+	}
+	out := passing(x.r.Trailer)
+	if len(out) > 0 {
+		x.body.last = func() { maps.Copy(out, passing(x.r.Trailer)) }
+	}
+	return out
 }
 
 // takeBody makes the body known to those who may have to end a read of it.

@@ -4,18 +4,20 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"windhover/gateway/usage"
 )
 
 // failure is an answer that the gateway makes itself.
 type failure struct {
-	status    int
-	kind      string   // the JSON's type, without gateway_
-	code      string   // the JSON's code and the value of X-Windhover-Error
-	message   string   // one sentence for a person: what, why, remedy
-	scheme    string   // that WWW-Authenticate asks for; empty: none
-	providers []string // the known ones, where the client named none of them
+	status     int
+	kind       string        // the JSON's type, without gateway_
+	code       string        // the JSON's code and the value of X-Windhover-Error
+	message    string        // one sentence for a person: what, why, remedy
+	scheme     string        // that WWW-Authenticate asks for; empty: none
+	retryAfter time.Duration // in whole seconds; 0: nothing is said about it
+	providers  []string      // the known ones, where the client named none of them
 }
 
 func (f *failure) Error() string { return f.message }
@@ -46,6 +48,9 @@ func (f *failure) write(w http.ResponseWriter) {
 	h.Set(headerError, f.code)
 	if f.scheme != "" {
 		h.Set("Www-Authenticate", f.scheme)
+	}
+	if f.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(f.retryAfter/time.Second)))
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -82,6 +87,8 @@ func interruption(end usage.End, provider string) *failure {
 	switch end {
 	case usage.EndShutdown:
 		return &failure{status: http.StatusServiceUnavailable, kind: "shutdown", code: "shutdown", message: "the gateway is shutting down"}
+	case usage.EndTimeoutUpload:
+		return &failure{status: http.StatusRequestTimeout, kind: "timeout", code: "timeout_upload", message: "the rest of the request's body did not come in time (timeouts.upload)"}
 	case usage.EndTimeoutTotal:
 		return timeoutFailure("timeout_total", provider+" did not finish in time (timeouts.total)")
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,10 @@ type exchange struct {
 	asker    asker
 	sent     bool // the answer's header went to the client
 
+	place int          // how many exchanges were open when it began, with itself
+	slots *slots       // that it has one of; nil: its provider has no limit
+	held  atomic.Int64 // bytes of what is kept of the request's body
+
 	added   bool          // usage was asked for in the client's name
 	remover *usageRemover // nil: nothing is taken out of the answer
 
@@ -50,6 +55,8 @@ type exchange struct {
 	connStart int64    // what had been written to conn before
 	connKept  bool     // conn has carried a request before, and one at a time
 	tries     int      // how often a connection was taken
+
+	departure departure
 
 	left usage.End // what had interrupted the exchange when its answer came to a clean end; empty if nothing had
 
@@ -79,7 +86,7 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *excha
 		Path:      t.path,
 		Revision:  snapshot.Revision,
 	}
-	g.open.add(x)
+	x.place = g.open.add(x)
 	return x
 }
 
@@ -110,12 +117,15 @@ func (x *exchange) finish() {
 	defer x.gateway.open.remove(x)
 	p, sent := recover(), x.sent
 	if p != nil && p != http.ErrAbortHandler {
-		x.gateway.log.Error("panic while serving a request", "panic", fmt.Sprint(p), "request_id", x.record.RequestID, "stack", string(debug.Stack()))
+		x.gateway.log.Error("panic while serving a request", "panic", x.hide(fmt.Sprint(p)), "request_id", x.record.RequestID, "stack", string(debug.Stack()))
 		x.bug()
 	}
 	x.cancel(nil)
+	x.leaveSlots()
+	x.endDeparture()
 	x.release(p == nil)
 	x.account()
+	x.gateway.bodies.Give(x.held.Load())
 	if p != nil && sent {
 		panic(http.ErrAbortHandler)
 	}
@@ -152,7 +162,7 @@ func (x *exchange) account() {
 	rec := x.record
 	x.note(rec)
 	if x.observer != nil {
-		x.settle(x.observer.Close(rec.End == usage.EndComplete))
+		x.settle(x.observer.Close(rec.End == usage.EndComplete || x.departure.whole))
 		x.observer.Release()
 	}
 	rec.Gaps = x.clock.gaps
@@ -188,14 +198,14 @@ func (x *exchange) settle(found usage.Result) {
 	report(rec, found)
 	if found.Fault != nil {
 		rec.Fault = true
-		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", found.Fault)
+		x.gateway.log.Error("usage could not be read, a bug of the gateway", "request_id", rec.RequestID, "provider", rec.Provider, "error", x.hide(found.Fault.Error()))
 	}
 	switch {
 	case rec.End == usage.EndComplete && !found.Ended && x.left != "":
 		rec.End = x.left // the upstream ended its answer because we hung up
 	case rec.End == usage.EndComplete && !found.Ended && found.State != usage.Unreadable:
 		rec.End = usage.EndUpstreamTruncated // a clean end of HTTP, but not of the provider's protocol
-	case rec.End == usage.EndClientClosed && found.Ended:
+	case rec.End == usage.EndClientClosed && found.Ended && !x.departure.unheard:
 		rec.End = usage.EndClientClosedAfter
 	}
 }
@@ -288,13 +298,15 @@ type openExchanges struct {
 	empty chan struct{} // closed when none is left; nil while nobody waits
 }
 
-func (o *openExchanges) add(x *exchange) {
+// add returns how many are open now.
+func (o *openExchanges) add(x *exchange) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.all == nil {
 		o.all = make(map[*exchange]struct{})
 	}
 	o.all[x] = struct{}{}
+	return len(o.all)
 }
 
 func (o *openExchanges) remove(x *exchange) {

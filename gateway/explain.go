@@ -16,6 +16,7 @@ type Explanation struct {
 	Params   map[string]string `json:"params,omitempty"`
 	Method   string            `json:"method"`
 	URL      string            `json:"url"`
+	Auth     []string          `json:"auth,omitempty"` // what the client's credential may come in; empty: in anything
 	Headers  ExplainedHeaders  `json:"headers"`
 	Rules    []string          `json:"rules"` // those that apply to an answer with status 200, in order
 }
@@ -48,6 +49,7 @@ func (s *Snapshot) Explain(method, target string) (Explanation, error) {
 		Params:   x.match.scope.params(),
 		Method:   method,
 		URL:      x.provider.mask.hide(out.Scheme + "://" + out.Host + strings.TrimPrefix(out.RequestURI(), out.Scheme+":")),
+		Auth:     x.provider.auth,
 		Headers:  x.provider.request.explain(),
 		Rules:    x.provider.rules.Applying(x.asked(http.StatusOK, make(http.Header))),
 	}

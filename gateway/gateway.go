@@ -45,6 +45,13 @@ type Options struct {
 	Sink func(*usage.Record)
 	// Checkpoint is how often it takes one while a session is in use; every minute by default.
 	Checkpoint time.Duration
+	// MaxRequests is how many requests may be open at a time, WebSockets included; 0: any number. What is beyond gets 503.
+	MaxRequests int
+	// MaxBody is what the body of a request may have, in bytes, unless its provider says something else; 0: anything. What is beyond gets 413.
+	MaxBody int64
+	// BodyMemory bounds what is kept of the bodies of all open requests together, in bytes; 256 MiB by default. Beyond it bodies
+	// pass on without being kept.
+	BodyMemory int64
 	// KeepStreams turns off asking for usage in streams (`stream_usage`) everywhere: requests and answers keep every byte.
 	KeepStreams bool
 	// Identity says whether a record's Key tells clients apart; IdentityHash by default.
@@ -73,6 +80,9 @@ func (o Options) compile() CompileOptions { return CompileOptions{Loopback: o.Lo
 // Beyond it a record is `unreadable`, and the answer flows on.
 const decodeMemory = 256 << 20
 
+// bodyMemory is BodyMemory where Options give none.
+const bodyMemory = 256 << 20
+
 // Gateway is an http.Handler that forwards requests to the providers of a file. It is safe for use by many goroutines.
 type Gateway struct {
 	options    Options
@@ -83,6 +93,8 @@ type Gateway struct {
 	decliners  decliners
 	identity   *identity
 	labels     *labels
+	slots      slotsByName
+	bodies     *stream.Budget // what is kept of requests' bodies
 	decoding   *stream.Budget // of all observers together
 	draining   atomic.Bool
 	pages      http.Handler
@@ -110,7 +122,10 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{decoding: stream.NewBudget(decodeMemory), options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
+	if o.BodyMemory == 0 {
+		o.BodyMemory = bodyMemory
+	}
+	g := &Gateway{decoding: stream.NewBudget(decodeMemory), bodies: stream.NewBudget(o.BodyMemory), options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
 	g.identity, g.labels = newIdentity(o), newLabels(o.Labels)
 	g.use(s)
 	g.pages = g.newPages()
@@ -146,6 +161,9 @@ func (g *Gateway) Open() int {
 	defer g.open.mu.Unlock()
 	return len(g.open.all)
 }
+
+// BodyMemory is how many bytes are kept of the bodies of open requests.
+func (g *Gateway) BodyMemory() int64 { return g.bodies.Used() }
 
 // Drain makes the gateway say that it is not ready, so that nobody sends it more.
 func (g *Gateway) Drain() { g.draining.Store(true) }

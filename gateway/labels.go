@@ -100,12 +100,3 @@ func (l *labels) valuesOf(name string, fresh bool) *room {
 func isOwn(name string) bool {
 	return len(name) > len(ownPrefix) && strings.EqualFold(name[:len(ownPrefix)], ownPrefix)
 }
-
-// deleteOwn takes the gateway's own headers out of a request's header or trailers.
-func deleteOwn(h http.Header) {
-	for name := range h {
-		if isOwn(name) {
-			delete(h, name)
-		}
-	}
-}

@@ -21,6 +21,14 @@ var phases = map[string]struct {
 	"before the header": {usage.EndClientClosed, false, func(w http.ResponseWriter, r *http.Request, there func()) {
 		there()
 	}},
+	"before the first byte": {usage.EndClientClosed, false, func(w http.ResponseWriter, r *http.Request, there func()) {
+		sendEvents(w, "")
+		there()
+	}},
+	"behind the usage": {usage.EndClientClosed, false, func(w http.ResponseWriter, r *http.Request, there func()) {
+		sendEvents(w, partEvent+usageEvent)
+		there()
+	}},
 	"in the middle of a stream": {usage.EndClientClosed, false, func(w http.ResponseWriter, r *http.Request, there func()) {
 		sendEvents(w, "event: part\ndata: {\"n\":1}\n\n")
 		there()

@@ -19,3 +19,15 @@ func TestMaskHidesWhatReferencesYield(t *testing.T) {
 		}
 	}
 }
+
+// What an upstream repeats of a request is not ours to change for its client, but no log and no answer of ours repeats it.
+func TestMaskHidesWhatTheClientSent(t *testing.T) {
+	t.Parallel()
+	up := answering(t, "no-such-key:k-123456,b%2F123456,q/123456,a-name\r\n\r\n")
+	g := start(t, leadingTo(up.addr))
+	res := g.ask(t, "GET /up/v1?key=q%2F123456&name=a-name HTTP/1.1\r\nHost: g\r\nConnection: close\r\nX-Api-Key: k-123456\r\nAuthorization: Bearer b/123456\r\n\r\n")
+	want := `up broke off before it answered: net/http: HTTP/1.x transport connection broken: malformed HTTP response "no-such-key:***,***,***,a-name"`
+	if errorOf(res.body) != want {
+		t.Errorf("message = %s, want %s", errorOf(res.body), want)
+	}
+}

@@ -29,6 +29,10 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 		x.record.Error = refused.code // the operator may know what the client is not told
 		return
 	}
+	if end, full := x.enter(); full != nil {
+		x.refuse(end, full)
+		return
+	}
 	out, refused := x.request(t)
 	if refused != nil {
 		x.refuse(x.rejection(refused))
@@ -75,11 +79,15 @@ func (x *exchange) admit(t target) (refused *failure) {
 	if climbs(rest) {
 		return badRequest("bad_target", "the path holds a segment . or .., which could lead elsewhere than it says")
 	}
+	if refused := x.snapshot.carriers.misplaced(x.r.Header); refused != nil {
+		return refused
+	}
 	return x.match.scope.decode()
 }
 
 // request is what goes upstream: the client's request, with the host template and the header rewrite applied.
 func (x *exchange) request(t target) (*http.Request, *failure) {
+	x.detach()
 	u, refused := x.address(t)
 	if refused != nil {
 		return nil, refused
@@ -189,11 +197,11 @@ func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 		return end, interruption(end, name)
 	}
 	if cut := x.body.failed(); cut != nil {
-		return usage.EndClientClosed, badRequest("body_cut", fmt.Sprintf("the request's body broke off: %v", cut))
+		return x.cutBody(cut)
 	}
 	var timeout interface{ Timeout() bool }
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
-	reason := x.provider.mask.hide(err.Error())
+	reason := x.hide(err.Error())
 	switch {
 	case errors.Is(err, errAddressRefused):
 		return usage.EndConnectError, upstreamFailure("address_refused", fmt.Sprintf("%s leads to an address that is not allowed: %s", name, reason))
@@ -205,6 +213,14 @@ func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 		return usage.EndTimeoutHeader, timeoutFailure("timeout_header", fmt.Sprintf("%s did not answer within %s (timeouts.response_header)", name, x.match.route.link.header))
 	}
 	return usage.EndUpstreamError, upstreamFailure("upstream_error", fmt.Sprintf("%s broke off before it answered: %s%s", name, reason, tlsKnob(err)))
+}
+
+// cutBody says how an attempt ended whose request broke off.
+func (x *exchange) cutBody(why error) (usage.End, *failure) {
+	if errors.Is(why, errTooLarge) {
+		return usage.EndRejected, x.tooLarge()
+	}
+	return usage.EndClientClosed, badRequest("body_cut", fmt.Sprintf("the request's body broke off: %v", why))
 }
 
 // interrupted tells an end that the client or the gateway brought about from one that the upstream did.
@@ -219,6 +235,8 @@ func (x *exchange) interrupted() (usage.End, bool) {
 		return usage.EndTimeoutTotal, true
 	case errWrite:
 		return usage.EndTimeoutWrite, true
+	case errUpload:
+		return usage.EndTimeoutUpload, true
 	case errShutdown:
 		return usage.EndShutdown, true
 	}
@@ -265,7 +283,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 		if n > 0 {
 			x.header.set(false)
 			if end, ok := x.pass(buffer.bytes()[:n]); !ok {
-				return end
+				return x.drain(res, end)
 			}
 			buffer = buffer.fit(n)
 		}
@@ -282,6 +300,10 @@ func (x *exchange) endOfBody(err error) usage.End {
 		if end, ok := x.toClient(x.remover.rest()); !ok {
 			return end
 		}
+	}
+	if err == io.EOF && x.departure.happened.Load() {
+		x.departure.whole = true
+		return usage.EndClientClosed
 	}
 	if err == io.EOF {
 		x.left, _ = x.interrupted()
@@ -338,8 +360,9 @@ func (x *exchange) readFailure() usage.End {
 	if end, over := x.interrupted(); over {
 		return end
 	}
-	if x.body.failed() != nil {
-		return usage.EndClientClosed
+	if cut := x.body.failed(); cut != nil {
+		end, _ := x.cutBody(cut)
+		return end
 	}
 	return usage.EndUpstreamTruncated
 }

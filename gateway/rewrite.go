@@ -16,6 +16,7 @@ import (
 
 // rewrite is a provider's compiled changes to one direction of an exchange.
 type rewrite struct {
+	foreign  carriers // other providers' credentials
 	remove   nameSet
 	defaults []setting
 	set      []setting
@@ -53,7 +54,7 @@ func compileSettings(from map[string]config.Template, variables []string, canoni
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		value, more := compileTemplate(from[name].Parts, variables, true)
 		problems = append(problems, more...)
-		settings = append(settings, setting{canonical(name), value, from[name].Shown()})
+		settings = append(settings, setting{canonical(name), value, from[name].ShownAs(name)})
 	}
 	return settings, problems
 }
@@ -127,12 +128,11 @@ func (s *nameSet) index(text, piece string) int {
 	return -1
 }
 
-// requestHeader is the header that goes upstream: the client's, less what ends at this hop, the gateway's own and what the
-// file removes, plus what it sets. The slices of values are shared with in: nobody writes to them.
+// requestHeader is the header that goes upstream: the client's, less what ends at this hop, the gateway's own, the keys of
+// other providers and what the file removes, plus what it sets. The slices of values are shared with in: nobody writes to them.
 func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
 	out := make(http.Header, len(in)+4)
-	copyEndToEnd(out, in, &w.remove)
-	deleteOwn(out)
+	copyEndToEnd(out, in, w.drops)
 	if !w.remove.has("Te") && httpguts.HeaderValuesContainsToken(in["Te"], "trailers") {
 		out["Te"] = []string{"trailers"} // the one value that is for the upstream too (RFC 9110, section 10.1.4)
 	}
@@ -156,6 +156,12 @@ func (w *rewrite) requestHeader(in http.Header, s *scope) (http.Header, error) {
 	return out, nil
 }
 
+// drops reports whether a client's header stays behind: it is the gateway's own, or another provider's credential, or the
+// file removes it.
+func (w *rewrite) drops(name string) bool {
+	return isOwn(name) || w.foreign.headers[name] || w.remove.has(name)
+}
+
 // apply sets the header; a value that comes out empty is not sent.
 func (x setting) apply(h http.Header, s *scope) error {
 	value, err := x.value.render(s)
@@ -171,7 +177,7 @@ func (x setting) apply(h http.Header, s *scope) error {
 
 // responseHeader puts the upstream's header into h.
 func (w *rewrite) responseHeader(h, in http.Header, s *scope) {
-	copyEndToEnd(h, in, &w.remove)
+	copyEndToEnd(h, in, w.remove.has)
 	for _, x := range w.set {
 		delete(h, x.name)
 		_ = x.apply(h, s) // a failed expression leaves the header out; the answer goes on
@@ -184,11 +190,11 @@ func (w *rewrite) responseHeader(h, in http.Header, s *scope) {
 }
 
 // copyEndToEnd copies what is not for one hop alone (RFC 9110, section 7.6.1): neither hop-by-hop headers nor those that
-// Connection names. Removed ones stay behind too.
-func copyEndToEnd(to, from http.Header, removed *nameSet) {
+// Connection names. What is to be dropped stays behind too.
+func copyEndToEnd(to, from http.Header, drops func(name string) bool) {
 	listed := connectionOptions(from["Connection"])
 	for name, values := range from {
-		if !hopByHop(name) && !slices.Contains(listed, name) && !removed.has(name) {
+		if !hopByHop(name) && !slices.Contains(listed, name) && !drops(name) {
 			to[name] = values
 		}
 	}
@@ -225,13 +231,13 @@ func upgradeType(h http.Header) string {
 
 // query edits the raw query. Pairs that no rule names keep their place and spelling.
 func (w *rewrite) query(t target, s *scope) (target, error) {
-	if len(w.removeQuery.names) == 0 && len(w.setQuery) == 0 {
+	if len(w.removeQuery.names) == 0 && len(w.setQuery) == 0 && (t.query == "" || len(w.foreign.query) == 0) {
 		return t, nil
 	}
 	var pairs []string
 	dropped := false
 	for pair := range strings.SplitSeq(t.query, "&") {
-		if w.drops(pair) {
+		if w.dropsPair(pair) {
 			dropped = true
 			continue
 		}
@@ -254,12 +260,13 @@ func (w *rewrite) query(t target, s *scope) (target, error) {
 	return t, nil
 }
 
-// drops reports whether a rule names the pair: to remove it, or to set another in its place.
-func (w *rewrite) drops(pair string) bool {
+// dropsPair reports whether a pair stays behind: it is another provider's credential, or a rule names it, to remove it or to set
+// another in its place.
+func (w *rewrite) dropsPair(pair string) bool {
 	raw, _, _ := strings.Cut(pair, "=")
 	name, err := url.QueryUnescape(raw)
 	if err != nil {
 		return false
 	}
-	return w.removeQuery.has(name) || slices.ContainsFunc(w.setQuery, func(x setting) bool { return x.name == name })
+	return w.foreign.query[strings.ToLower(name)] || w.removeQuery.has(name) || slices.ContainsFunc(w.setQuery, func(x setting) bool { return x.name == name })
 }

@@ -172,7 +172,7 @@ func FuzzQueryEdit(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept := slices.DeleteFunc(strings.Split(query, "&"), w.drops)
+		kept := slices.DeleteFunc(strings.Split(query, "&"), w.dropsPair)
 		if want := strings.Join(kept, "&"); got.query != want {
 			t.Errorf("%q becomes %q, want %q", query, got.query, want)
 		}

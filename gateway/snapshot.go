@@ -23,22 +23,26 @@ type Snapshot struct {
 	providers map[string]*provider
 	names     []string // sorted
 	prices    *price.Table
+	carriers  carriers // of credentials, of all providers
 }
 
 // provider is one entry of the file, compiled.
 type provider struct {
 	name     string
 	routes   []*route
-	access   *access // nil: everybody may use it
+	access   *access  // nil: everybody may use it
+	auth     []string // as it stands in the file
 	request  rewrite
 	response rewrite
 	rules    *usage.Rules
 	pricing  string // the name that its models' prices are found by
-	mask     mask   // of what stands in its addresses
+	mask     mask   // of what its file keeps secret
 
 	asksUsage bool // in streams that do not report it by themselves
 
-	idle, total, write time.Duration // 0: no limit
+	drain                      *drainage // nil: the client's leaving ends an exchange
+	limits                     config.Limits
+	idle, total, write, upload time.Duration // 0: no limit
 }
 
 // The timeouts of a provider that gives none. None is shorter than the official SDKs' own, so that the client's fires first.
@@ -47,6 +51,7 @@ const (
 	defaultResponseHeader = 15 * time.Minute
 	defaultIdle           = 15 * time.Minute
 	defaultWrite          = 5 * time.Minute
+	defaultUpload         = 5 * time.Minute
 	defaultIdleConnection = 30 * time.Second // shorter than the providers' own, so that it is we who close
 )
 
@@ -59,7 +64,7 @@ type CompileOptions struct {
 
 // Compile gives the file its meaning: patterns, templates, rules. The error is config.Problems, every one that there is.
 func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
-	s := &Snapshot{Revision: f.Revision, file: f, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers))}
+	s := &Snapshot{Revision: f.Revision, file: f, providers: make(map[string]*provider), names: slices.Sorted(maps.Keys(f.Providers)), carriers: carriersOf(f)}
 	sets, problems := usage.Compile(f)
 	var more config.Problems
 	s.prices, more = price.Compile(f)
@@ -68,6 +73,8 @@ func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 		p, more := compileProvider(f.Providers[name], sets)
 		problems = append(problems, more...)
 		problems = append(problems, p.checkCredential(f.Providers[name])...)
+		problems = append(problems, checkAuth(f.Providers[name].Auth)...)
+		p.request.foreign = s.carriers.foreign(f.Providers[name].Auth)
 		s.providers[name] = p
 	}
 	if !o.Loopback {
@@ -86,9 +93,14 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 		asksUsage: c.StreamUsage.Value == streamUsageOpenAI,
 
 		access: newAccess(c.Access),
+		auth:   c.Auth.Values(),
+		mask:   maskOf(c),
 		idle:   c.Timeouts.Idle.Or(defaultIdle),
 		total:  c.Timeouts.Total.Or(0),
 		write:  c.Timeouts.Write.Or(defaultWrite),
+		upload: c.Timeouts.Upload.Or(defaultUpload),
+		limits: c.Limits,
+		drain:  newDrainage(c.OnClientDisconnect),
 	}
 	var problems config.Problems
 	routes := c.Routes
@@ -100,11 +112,7 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 		problems = append(problems, more...)
 		compiled.link, more = newLink(c, compiled.upstream)
 		problems = append(problems, more...)
-		p.mask = p.mask.with(r.Upstream)
 		p.routes = append(p.routes, compiled)
-	}
-	for _, t := range c.Request.Query.Set {
-		p.mask = p.mask.with(t)
 	}
 	variables := p.variables()
 	var more config.Problems

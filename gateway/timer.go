@@ -12,6 +12,7 @@ var (
 	errIdle     = errors.New("idle timeout")
 	errTotal    = errors.New("total timeout")
 	errWrite    = errors.New("write timeout")
+	errUpload   = errors.New("upload timeout")
 	errShutdown = errors.New("the gateway is shutting down")
 )
 
@@ -103,9 +104,12 @@ func (x *exchange) startTotal() {
 // interrupt ends the exchange from another goroutine. Cancelling ends what waits for the upstream; what waits for the
 // client, a read of its body or a write, knows no context and is ended by a deadline.
 func (x *exchange) interrupt(cause error) {
-	x.cancel(cause)
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if cause == errUpload && x.copying {
+		return // a client that gets an answer may take its time for the rest of what it sends
+	}
+	x.cancel(cause)
 	if x.finished {
 		return // the ResponseWriter is no longer ours
 	}

@@ -96,8 +96,8 @@ func (s inherited) replace(settings *config.Settings) {
 	}
 }
 
-// listen is the inherited socket of that name, or else opens the address.
-func (s inherited) listen(ctx context.Context, name, address string) (net.Listener, error) {
+// listen is the inherited socket of that name, or else opens the address, alone or with others of this machine.
+func (s inherited) listen(ctx context.Context, name, address string, shared bool) (net.Listener, error) {
 	if listener := s[name]; listener != nil {
 		return listener, nil
 	}
@@ -105,5 +105,9 @@ func (s inherited) listen(ctx context.Context, name, address string) (net.Listen
 	if network == "unix" {
 		return listenUnix(ctx, path)
 	}
-	return new(net.ListenConfig).Listen(ctx, network, address)
+	c := new(net.ListenConfig)
+	if shared {
+		c.Control = reusePort
+	}
+	return c.Listen(ctx, network, address)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 
 const (
 	readHeaderTimeout = 30 * time.Second
-	maxHeaderBytes    = 1 << 20
+	maxHeaderBytes    = 1 << 20 // where the settings say nothing
 
 	// idleTimeout is longer than clients and load balancers keep an unused connection, so that it is they who close it: a
 	// request on a connection that we close at the same moment is lost.
@@ -64,8 +65,9 @@ func serveOn(listener net.Listener, server *http.Server) error {
 }
 
 // listenPublic opens the address that clients use. Without it there is no gateway.
-func listenPublic(ctx context.Context, sockets inherited, address string) (net.Listener, error) {
-	listener, err := sockets.listen(ctx, publicSocket, address)
+func listenPublic(ctx context.Context, sockets inherited, s config.Settings) (net.Listener, error) {
+	address := s.Listen
+	listener, err := sockets.listen(ctx, publicSocket, address, s.ReusePort)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: the address is in use by another program; stop that, or choose another with --listen", address)
 	}
@@ -110,7 +112,7 @@ func listenAside(ctx context.Context, sockets inherited, name, address string, l
 	retry := time.NewTicker(listenRetry)
 	defer retry.Stop()
 	for attempt := 0; ; attempt++ {
-		listener, err := sockets.listen(ctx, name, address)
+		listener, err := sockets.listen(ctx, name, address, false)
 		if err == nil {
 			return listener
 		}
@@ -130,15 +132,18 @@ func checkListeners(s config.Settings) error {
 	if err := checkTLS(s); err != nil {
 		return err
 	}
-	return checkAdmin(s.Admin, s.AdminToken.Reveal() != "", s.AdminOpen)
+	if s.ReusePort && strings.HasPrefix(s.Listen, config.UnixPrefix) {
+		return errors.New("--reuseport has no effect on a unix socket; set --listen HOST:PORT, or leave it out")
+	}
+	return checkAdmin(s.Admin, s.AdminToken.Reveal() != "" || s.AdminClientCA != "", s.AdminOpen)
 }
 
-// checkAdmin refuses an admin address that others can reach, unless they need a token or the operator says that it is meant so.
-func checkAdmin(address string, hasToken, open bool) error {
-	if address == "" || hasToken || open || isLocal(address) {
+// checkAdmin refuses an admin address that others can reach, unless they need a token or a certificate, or the operator says that it is meant so.
+func checkAdmin(address string, guarded, open bool) error {
+	if address == "" || guarded || open || isLocal(address) {
 		return nil
 	}
-	return fmt.Errorf("the admin address %s can be reached from elsewhere; set --admin-token, listen on 127.0.0.1, or give --admin-open if everybody there may", address)
+	return fmt.Errorf("the admin address %s can be reached from elsewhere; set --admin-token or --admin-client-ca, listen on 127.0.0.1, or give --admin-open if everybody there may", address)
 }
 
 // isLocal reports whether an address can be reached from this machine only. A host name may be any address tomorrow, so

@@ -58,7 +58,7 @@ func TestMistakesInTheCallExitWithTwo(t *testing.T) {
 		{[]string{"explain", "/openai/v1/models"}, "windhover: explain needs METHOD and PATH, as in windhover explain POST /openai/v1/chat/completions\n"},
 		{[]string{"explain", "POST", "/openai/v1", "--response", "case"}, "windhover: POST /openai/v1 is a request, and --response names an answer; explain one of them\n"},
 		{[]string{"serve", "--listen", "5501"}, "--listen: 5501 is no address; write HOST:PORT, :PORT for every interface, or unix:/PATH\n"},
-		{[]string{"--admin", ":5502"}, "windhover: the admin address :5502 can be reached from elsewhere; set --admin-token, listen on 127.0.0.1, or give --admin-open if everybody there may\n"},
+		{[]string{"--admin", ":5502"}, "windhover: the admin address :5502 can be reached from elsewhere; set --admin-token or --admin-client-ca, listen on 127.0.0.1, or give --admin-open if everybody there may\n"},
 		{[]string{"--data=none", "--database=postgres://db/x"}, "windhover: --database needs a data folder, for the spool that records wait in while the database does not answer; name one with --data\n"},
 	} {
 		got := run(t, c.args...)

@@ -80,7 +80,7 @@ func (p program) record(ctx context.Context, s config.Settings, o recordOptions)
 		return err
 	}
 	r.next = g
-	listener, err := listenPublic(ctx, inherited{}, o.listen)
+	listener, err := listenPublic(ctx, inherited{}, config.Settings{Listen: o.listen})
 	if err != nil {
 		return err
 	}

@@ -60,13 +60,23 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	logs := newLogWriter(p.stderr)
 	defer logs.Close()
 	logger := newLogger(logs, s)
+	defer takeTransportLog(logger)()
 	records, err := openRecords(s.Records, p.stdout, logger)
 	if err != nil {
 		return err
 	}
 	defer records.Close()
 
-	certificate, err := openCertificate(s, logger)
+	limitMemory(logger)
+	clientCertificate, err := openCertificate(s.TLSCert, s.TLSKey, "--tls-cert, --tls-key", logger)
+	if err != nil {
+		return err
+	}
+	adminCertificate, err := openCertificate(s.AdminTLSCert, s.AdminTLSKey, "--admin-tls-cert, --admin-tls-key", logger)
+	if err != nil {
+		return err
+	}
+	adminTLS, err := adminConfig(adminCertificate, s.AdminClientCA)
 	if err != nil {
 		return err
 	}
@@ -89,7 +99,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		return err
 	}
 	metrics.observe(g, records)
-	listener, err := listenPublic(ctx, sockets, s.Listen)
+	listener, err := listenPublic(ctx, sockets, s)
 	if err != nil {
 		return err
 	}
@@ -105,11 +115,13 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	background.Go(debug.FreeOSMemory) // what compiling the file has left behind is more than what serving needs
 	background.Go(func() { watchProviders(meanwhile, g, loaded, logger) })
 	background.Go(func() { reloadOnHangup(meanwhile, signals.hangup, g, records) })
-	if certificate != nil {
-		background.Go(func() { certificate.watch(meanwhile) })
+	for _, c := range []*certificate{clientCertificate, adminCertificate} {
+		if c != nil {
+			background.Go(func() { c.watch(meanwhile) })
+		}
 	}
 	if s.Admin != "" {
-		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken, Metrics: metrics.handler(), API: newUsageAPI(kept, g, &feed)}), nil, logger)
+		admin := newServer(g.Admin(gateway.AdminOptions{Addr: s.Admin, Token: s.AdminToken, Metrics: metrics.handler(), API: newUsageAPI(kept, g, &feed)}), adminTLS, logger)
 		admin.Addr = s.Admin
 		admin.RegisterOnShutdown(feed.Close)
 		background.Go(func() { serveAside(meanwhile, sockets, adminSocket, admin, logger) })
@@ -119,7 +131,8 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 		page.Addr = s.Metrics
 		background.Go(func() { serveAside(meanwhile, sockets, metricsSocket, page, logger) })
 	}
-	server := newServer(insistOnTLS(g, s.HSTS), certificate.config(), logger)
+	server := newServer(insistOnTLS(g, s.HSTS), clientCertificate.config(), logger)
+	server.MaxHeaderBytes = int(s.MaxHeader)
 	return serveClients(signals, listener, server, draining{g, s.DrainDelay, s.DrainTimeout, logger})
 }
 
@@ -150,6 +163,8 @@ func (p program) newGateway(path string, s config.Settings, o gateway.Options) (
 	o.Identity = gateway.Identity(s.Identity)
 	o.IdentitySalt = s.IdentitySalt
 	o.Labels = s.Labels
+	o.MaxRequests = s.MaxRequests
+	o.MaxBody, o.BodyMemory = int64(s.MaxBody), int64(s.BodyMemory)
 	o.PublicURL = s.PublicURL
 	o.TrustedProxies = s.TrustedProxies
 	o.Loopback = isLocal(s.Listen)

@@ -2,7 +2,7 @@ package stream
 
 import "sync/atomic"
 
-// Budget is the memory that all decoders of content codings may hold together. A nil Budget is without bounds.
+// Budget is memory that many may hold together, as all decoders of content codings do. A nil Budget is without bounds.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
@@ -19,8 +19,8 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-// take tells whether n bytes were left, and takes them.
-func (b *Budget) take(n int64) bool {
+// Take tells whether n bytes were left, and takes them.
+func (b *Budget) Take(n int64) bool {
 	if b == nil {
 		return true
 	}
@@ -31,7 +31,8 @@ func (b *Budget) take(n int64) bool {
 	return false
 }
 
-func (b *Budget) give(n int64) {
+// Give gives back what Take has taken.
+func (b *Budget) Give(n int64) {
 	if b != nil {
 		b.used.Add(-n)
 	}

@@ -112,7 +112,7 @@ func (c *Content) release() {
 		f()
 	}
 	c.closer = nil
-	c.options.Budget.give(c.taken)
+	c.options.Budget.Give(c.taken)
 	c.taken = 0
 }
 
@@ -180,7 +180,7 @@ func (c *Content) allowed() error {
 
 // take takes memory from the budget until the body is decoded.
 func (c *Content) take(n int64) error {
-	if !c.options.Budget.take(n) {
+	if !c.options.Budget.Take(n) {
 		return ErrMemory
 	}
 	c.taken += n

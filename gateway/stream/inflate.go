@@ -114,13 +114,13 @@ func (f *inflater) close() {
 		f.stop()
 	}
 	if f.taken {
-		f.budget.give(inflaterMemory)
+		f.budget.Give(inflaterMemory)
 	}
 	f.window = nil
 }
 
 func (f *inflater) start() bool {
-	if f.taken = f.budget.take(inflaterMemory); !f.taken {
+	if f.taken = f.budget.Take(inflaterMemory); !f.taken {
 		f.err = ErrMemory
 		return false
 	}

@@ -18,7 +18,8 @@ const (
 	EndTimeoutIdle       End = "timeout_idle"
 	EndTimeoutTotal      End = "timeout_total"
 	EndTimeoutWrite      End = "timeout_write"
-	EndRejected          End = "rejected" // by the gateway, before any attempt
+	EndTimeoutUpload     End = "timeout_upload" // the client stopped in the middle of its request
+	EndRejected          End = "rejected"       // by the gateway: before any attempt, or in the middle of a body that is too large
 	EndShutdown          End = "shutdown"
 )
 
