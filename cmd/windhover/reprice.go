@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"strings"
 	"syscall"
 	"time"
 
@@ -58,7 +57,7 @@ func (p program) repriceCommand() *cobra.Command {
 			return nil
 		},
 	}
-	config.AddFlags(cmd.Flags(), "config", "providers", "prices", "data", "database", "admin", "admin-token")
+	config.AddFlags(cmd.Flags(), "config", "providers", "prices", "data", "database", "admin", "admin-token", "admin-tls-cert", "admin-tls-key")
 	cmd.Flags().StringVar(&o.Since, "since", "", "`TIME` from when on; there is no default")
 	cmd.Flags().StringVar(&o.Until, "until", "now", "`TIME` until when")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "only show what would change")
@@ -113,19 +112,6 @@ func askToReprice(ctx context.Context, s config.Settings, body []byte) (*usageap
 		return nil, fmt.Errorf("read the gateway's answer: %w", err)
 	}
 	return report, nil
-}
-
-// askAdmin asks the admin listener of the gateway that runs with these settings.
-func askAdmin(ctx context.Context, s config.Settings, method, path, body string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if token := s.AdminToken.Reveal(); token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	return transportTo(s.Admin).RoundTrip(request)
 }
 
 // refusal is why a gateway refuses, in its own words if it has some.

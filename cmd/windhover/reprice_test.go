@@ -74,6 +74,25 @@ func TestRepriceAsksTheGatewayThatRuns(t *testing.T) {
 	}
 }
 
+func TestRepriceTrustsNoOtherCertificateThanTheAdminListeners(t *testing.T) {
+	t.Parallel()
+	folder := ledgerOfADay(t)
+	files, others := newCertificateFiles(t), newCertificateFiles(t)
+	g := start(t, folder, "--admin=127.0.0.1:0", "--admin-tls-cert="+files.cert, "--admin-tls-key="+files.key, "--admin-client-ca="+files.cert)
+	g.logged(t, `(the ledger is being written)`)
+	admin := g.logged(t, `msg="the admin listener is open" address=(\S+)`)
+	reprice := func(files *certificateFiles) outcome {
+		return runIn(t, folder, nil, "reprice", "--since=2026-11-24", "--dry-run", "--admin="+admin, "--admin-tls-cert="+files.cert, "--admin-tls-key="+files.key)
+	}
+	if got := reprice(files); got.code != exitOK || !strings.Contains(got.stdout, "gpt-5") {
+		t.Errorf("reprice = %+v, want an answer", got)
+	}
+	want := outcome{exitFailed, "", "windhover: ask the gateway on " + admin + ": it shows another certificate than --admin-tls-cert names\n"}
+	if got := reprice(others); got != want {
+		t.Errorf("reprice with another certificate = %+v, want %+v", got, want)
+	}
+}
+
 func TestMistakesInTheCallOfReprice(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
