@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -112,6 +113,29 @@ func TestAdminWantsItsToken(t *testing.T) {
 	}
 	if w := askAdmin(admin, "POST", "/-/reload", nil); w.Code != 401 {
 		t.Errorf("/-/reload without a token: %d, want 401", w.Code)
+	}
+}
+
+func TestAdminHandsWhatIsBelowAPIToTheAPI(t *testing.T) {
+	t.Parallel()
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method+" "+r.URL.Path) })
+	admin := newGateway(t, twoProviders, Options{}).Admin(AdminOptions{Token: config.NewSecret("right"), API: api})
+	for request, want := range map[[2]string]int{{"GET", "/api/usage"}: 200, {"POST", "/api/usage/reprice"}: 200, {"GET", "/api"}: 404, {"GET", "/apis/x"}: 404} {
+		w := askAdmin(admin, request[0], request[1], map[string]string{"Authorization": "Bearer right"})
+		if w.Code != want || want == 200 && w.Body.String() != request[0]+" "+request[1] {
+			t.Errorf("%s = %d %s, want %d", request, w.Code, w.Body, want)
+		}
+		if w := askAdmin(admin, request[0], request[1], nil); w.Code != 401 && want == 200 {
+			t.Errorf("%s without the token = %d, want 401", request, w.Code)
+		}
+	}
+	w := askAdmin(admin, "POST", "/api/usage/reprice", map[string]string{"Authorization": "Bearer right", "Origin": "https://evil.example"})
+	if w.Code != 403 {
+		t.Errorf("a write from another site = %d, want 403", w.Code)
+	}
+	without := newGateway(t, twoProviders, Options{}).Admin(AdminOptions{})
+	if w := askAdmin(without, "GET", "/api/usage", nil); w.Code != 404 {
+		t.Errorf("/api/usage without an API = %d, want 404", w.Code)
 	}
 }
 

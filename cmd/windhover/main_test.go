@@ -82,6 +82,7 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 func TestExamplesInHelpWork(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
 	ready := start(t, t.TempDir())
+	data := filepath.Join(ledgerOfADay(t), "data")
 	eachCommand(t, func(c *cobra.Command) {
 		for line := range strings.Lines(c.Example) {
 			example, _, _ := strings.Cut(line, "#")
@@ -99,6 +100,13 @@ func TestExamplesInHelpWork(t *testing.T) {
 				cancel()
 				ctx = ended
 				args = append(args[:len(args)-1], t.TempDir(), "--listen=127.0.0.1:0")
+			case c.Name() == "usage" || c.Name() == "reprice":
+				args = append(args, "--data="+data)
+				if c.Name() == "reprice" {
+					args = append(args, "--admin=off")
+				}
+			case strings.Contains(line, "--ledger"):
+				args[len(args)-1] = data
 			case c.Name() == "health":
 				args = append(args, "--listen="+ready.address)
 			}

@@ -1,14 +1,24 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"windhover"
 	"windhover/config"
+	"windhover/gateway/ledger/ledgertest"
+	"windhover/gateway/usage"
 )
 
 var update = flag.Bool("update", false, "write what is generated anew")
@@ -40,6 +50,97 @@ func compareReadme(t *testing.T, begin, end, want string) {
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The answer of windhover usage in README.md stands between these lines.
+const (
+	usageBegin = "<!-- usage -->\n"
+	usageEnd   = "<!-- /usage -->"
+)
+
+func TestReadmeShowsUsageAsItIsPrinted(t *testing.T) {
+	folder := t.TempDir()
+	keep(t, filepath.Join(folder, "data"), usedInNovember()...)
+	args := []string{"usage", "--since", "2026-11-01", "--until", "2026-12-01", "--by", "model,label:team"}
+	got := runIn(t, folder, nil, args...)
+	if got.code != exitOK || got.stderr != "" {
+		t.Fatalf("usage = %+v", got)
+	}
+	block := "\n    $ windhover " + strings.Join(args, " ") + "\n"
+	for line := range strings.Lines(got.stdout) {
+		if line != "\n" {
+			line = "    " + line
+		}
+		block += line
+	}
+	compareReadme(t, usageBegin, usageEnd, block+"\n")
+}
+
+// usedInNovember are records for README.
+func usedInNovember() []*usage.Record {
+	var all []*usage.Record
+	add := func(model, team string, n int, input, output, cost int64, change func(r *usage.Record)) {
+		for range n {
+			r := ledgertest.Plain(noon.Add(time.Duration(len(all))*time.Minute), len(all))
+			r.Labels = map[string]string{"team": team}
+			r.Usage.SetText(usage.Model, model)
+			r.Usage.SetNumber(usage.InputTokens, usage.Whole(input))
+			r.Usage.SetNumber(usage.OutputTokens, usage.Whole(output))
+			r.Usage.SetNumber(usage.CacheReadTokens, usage.Whole(input/4))
+			r.CostNanoUSD = cost
+			change(r)
+			all = append(all, r)
+		}
+	}
+	priced := func(*usage.Record) {}
+	add("claude-sonnet-4-5", "search", 120, 18_400, 900, 61_180_000, priced)
+	add("gpt-5-mini", "search", 400, 2_100, 350, 1_106_250, priced)
+	add("gpt-5-mini", "support", 250, 1_800, 300, 961_500, priced)
+	add("kestrel-2", "support", 8, 5_000, 640, 0, func(r *usage.Record) { r.CostState, r.Price = usage.Unpriced, nil })
+	add("gpt-5-mini", "support", 2, 0, 0, 0, func(r *usage.Record) {
+		r.UsageState, r.CostState, r.Price, r.Usage, r.RequestModel = usage.Missing, "", nil, usage.Usage{}, "gpt-5-mini"
+	})
+	return all
+}
+
+// The table of the usage API in README.md stands between these lines.
+const (
+	apiBegin = "<!-- api -->\n"
+	apiEnd   = "<!-- /api -->"
+)
+
+// Every request in README's table of the usage API is answered, and every page of the API is in it.
+func TestRequestsToTheUsageAPIInReadmeAreAnswered(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(readFile(t, filepath.Join("..", "..", "README.md")), apiBegin)
+	rows, _, _ := strings.Cut(rest, apiEnd)
+	folder := t.TempDir()
+	record := ledgertest.Plain(time.Now().Add(-time.Hour), 1)
+	keep(t, filepath.Join(folder, "data"), record)
+	g := start(t, folder)
+	g.logged(t, `(the ledger is being written)`)
+	listed := map[string]bool{"/api/openapi.json": true}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(GET|POST) ([^`]+)`(?: with `([^`]+)`)?").FindAllStringSubmatch(rows, -1) {
+		path, _, _ := strings.Cut(row[2], "?")
+		listed[path] = true
+		ctx, leave := context.WithTimeout(t.Context(), 20*time.Second)
+		request, err := http.NewRequestWithContext(ctx, row[1], "http://"+g.admin+strings.Replace(row[2], "{id}", record.ID, 1), strings.NewReader(row[3]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Errorf("%s %s: %v, %v, want 200 OK", row[1], row[2], response, err)
+		}
+		leave() // the live page would go on
+	}
+	var document struct{ Paths map[string]any }
+	if err := json.Unmarshal(windhover.UsageAPI, &document); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := slices.Sorted(maps.Keys(listed)), slices.Sorted(maps.Keys(document.Paths)); !slices.Equal(got, want) {
+		t.Errorf("README lists %q, the document %q", got, want)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"windhover/config"
 	"windhover/gateway/ledger"
+	"windhover/gateway/ledger/postgres"
 	"windhover/gateway/ledger/sqlite"
 	"windhover/gateway/ledger/usageapi"
 )
@@ -57,7 +57,7 @@ func (p program) repriceCommand() *cobra.Command {
 			return nil
 		},
 	}
-	config.AddFlags(cmd.Flags(), "config", "providers", "prices", "data", "database", "admin", "admin-token")
+	config.AddFlags(cmd.Flags(), "config", "providers", "prices", "data", "database", "admin", "admin-token", "admin-tls-cert", "admin-tls-key")
 	cmd.Flags().StringVar(&o.Since, "since", "", "`TIME` from when on; there is no default")
 	cmd.Flags().StringVar(&o.Until, "until", "now", "`TIME` until when")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "only show what would change")
@@ -114,19 +114,6 @@ func askToReprice(ctx context.Context, s config.Settings, body []byte) (*usageap
 	return report, nil
 }
 
-// askAdmin asks the admin listener of the gateway that runs with these settings.
-func askAdmin(ctx context.Context, s config.Settings, method, path, body string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if token := s.AdminToken.Reveal(); token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	return transportTo(s.Admin).RoundTrip(request)
-}
-
 // refusal is why a gateway refuses, in its own words if it has some.
 func refusal(response *http.Response, answer []byte) string {
 	var failure struct{ Error struct{ Message string } }
@@ -142,27 +129,12 @@ func (p program) repriceHere(ctx context.Context, s config.Settings, f ledger.Fi
 	if err != nil {
 		return nil, err
 	}
-	file, err := p.ledgerFile(s)
+	store, done, err := p.openWriter(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := ledger.Lock(p.dataFolder(s))
-	if errors.Is(err, ledger.ErrLocked) {
-		if s.Admin == "" {
-			return nil, fmt.Errorf("%w, and --admin is off; say there where its admin listener is, or stop the process", err)
-		}
-		return nil, fmt.Errorf("%w, and its admin listener is not at %s; name it with --admin, or stop the process", err, s.Admin)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	store, err := sqlite.Open(ctx, file, sqlite.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	done, err := ledger.Repricer{
+	defer done()
+	repriced, err := ledger.Repricer{
 		Reader:  func() (ledger.Reader, error) { return store, nil },
 		Reprice: store.Reprice,
 		Charge:  snapshot.Charge,
@@ -171,8 +143,38 @@ func (p program) repriceHere(ctx context.Context, s config.Settings, f ledger.Fi
 	if err != nil {
 		return nil, fmt.Errorf("%w; what was changed stays, and running this again goes on", err)
 	}
-	report := usageapi.NewRepricingReport(f, dryRun, done)
+	report := usageapi.NewRepricingReport(f, dryRun, repriced)
 	return &report, nil
+}
+
+// openWriter opens the ledger that the settings name for writing: a database as one of those that may, a file as the only one.
+func (p program) openWriter(ctx context.Context, s config.Settings) (store ledger.Store, done func(), err error) {
+	if url := s.Database.Reveal(); url != "" {
+		store, err := postgres.Open(ctx, url, postgres.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return store, func() { _ = store.Close() }, nil
+	}
+	file, err := p.ledgerFile(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	unlock, err := ledger.Lock(p.dataFolder(s))
+	switch {
+	case errors.Is(err, ledger.ErrLocked) && s.Admin == "":
+		return nil, nil, fmt.Errorf("%w, and --admin is off; say there where its admin listener is, or stop the process", err)
+	case errors.Is(err, ledger.ErrLocked):
+		return nil, nil, fmt.Errorf("%w, and its admin listener is not at %s; name it with --admin, or stop the process", err, s.Admin)
+	case err != nil:
+		return nil, nil, err
+	}
+	sole, err := sqlite.Open(ctx, file, sqlite.Options{})
+	if err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return sole, func() { _ = sole.Close(); unlock() }, nil
 }
 
 // printRepricing prints what has changed, or would, by model.

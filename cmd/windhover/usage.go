@@ -15,6 +15,7 @@ import (
 
 	"windhover/config"
 	"windhover/gateway/ledger"
+	"windhover/gateway/ledger/postgres"
 	"windhover/gateway/ledger/sqlite"
 	"windhover/gateway/ledger/usageapi"
 )
@@ -125,12 +126,15 @@ func (p program) usage(ctx context.Context, s config.Settings, q ledger.Question
 		_, err := p.stdout.Write(report.CSV())
 		return err
 	}
-	p.printUsage(report, s.Data)
+	p.printUsage(report, s)
 	return nil
 }
 
 // openReader opens the ledger that the settings name, to be read beside whoever writes it.
 func (p program) openReader(ctx context.Context, s config.Settings) (ledger.ReadCloser, error) {
+	if url := s.Database.Reveal(); url != "" {
+		return postgres.Open(ctx, url, postgres.Options{})
+	}
 	file, err := p.ledgerFile(s)
 	if err != nil {
 		return nil, err

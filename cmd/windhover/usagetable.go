@@ -5,16 +5,17 @@ import (
 	"strings"
 	"time"
 
+	"windhover/config"
 	"windhover/gateway/ledger"
 	"windhover/gateway/ledger/usageapi"
 )
 
 // printUsage prints a report as a table, and behind it what the sums do not tell.
-func (p program) printUsage(r usageapi.Report, data string) {
+func (p program) printUsage(r usageapi.Report, s config.Settings) {
 	fmt.Fprintf(p.stdout, "%s to %s UTC\n\n", clock(r.From), clock(r.To))
 	if r.Total == (usageapi.Sums{}) {
 		fmt.Fprintln(p.stdout, "nothing was recorded")
-		p.printLimits(r, data)
+		p.printLimits(r, s)
 		return
 	}
 	decimals := 2
@@ -47,7 +48,7 @@ func (p program) printUsage(r usageapi.Report, data string) {
 		return cell
 	}
 	t.write(p.stdout)
-	p.printLimits(r, data)
+	p.printLimits(r, s)
 }
 
 // clock is a time to the second.
@@ -83,15 +84,23 @@ func costCell(nanoUSD, unpriced int64, decimals int) string {
 	return ledger.FixedUSD(nanoUSD, decimals)
 }
 
+// namesThem is how to learn which models have no price.
+func namesThem(s config.Settings) string {
+	if s.Database.Reveal() != "" {
+		return "windhover usage --by model shows which"
+	}
+	return "windhover check --ledger " + s.Data + " names the models"
+}
+
 // printLimits says what is not in the sums.
-func (p program) printLimits(r usageapi.Report, data string) {
+func (p program) printLimits(r usageapi.Report, s config.Settings) {
 	var limits []string
 	say := func(m ledger.Measure, what, but string) {
 		if n, of := r.Total[m], r.Total[ledger.Attempts]; n > 0 {
 			limits = append(limits, fmt.Sprintf("%s: %s of %s attempts (%s), %s", what, thousands(n), thousands(of), percent(n, of), but))
 		}
 	}
-	say(ledger.Unpriced, "without a price", "whose cost is unknown and not in these sums; windhover check --ledger "+data+" names the models")
+	say(ledger.Unpriced, "without a price", "whose cost is unknown and not in these sums; "+namesThem(s))
 	say(ledger.Missing, "without usage", "whose answers were good but reported none: their tokens and cost are unknown and not in these sums")
 	say(ledger.Partial, "with doubtful usage", "whose end was not seen, or whose numbers cannot all be right")
 	if r.Asked != nil {

@@ -1,6 +1,7 @@
 package usageapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -69,18 +70,30 @@ func TestSumsOfAWidenedRangeSayWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-func TestTooManyRowsAreRefused(t *testing.T) {
+// refusing is a store that cannot answer, for a reason that lies in the question.
+type refusing struct {
+	stuck
+	err error
+}
+
+func (r refusing) Sum(context.Context, ledger.Question) (*ledger.Answer, error) {
+	return nil, fmt.Errorf("sum records: %w", r.err)
+}
+
+func TestQuestionsThatNoStoreAnswersAreMistakes(t *testing.T) {
 	t.Parallel()
-	records := make([]*usage.Record, maxRows+1)
-	for i := range records {
-		records[i] = made(i, time.Hour, func(r *usage.Record) { r.Key = fmt.Sprintf("%016x", i) })
-	}
-	w := get(t, over(t, records...), "/api/usage?group_by=key")
-	code, parameter, message := failureBody(t, w)
-	if want := "group_by: the answer would have more than 10,000 rows; group by less, choose a shorter range, or choose fewer records"; w.Code != 400 || code != "too_many_rows" || parameter != "group_by" || message != want {
-		t.Errorf("answer = %d %s %s %q, want 400 %q", w.Code, code, parameter, message, want)
-	}
-	if w := get(t, over(t, records[1:]...), "/api/usage?group_by=key"); w.Code != 200 {
-		t.Errorf("answer to as many rows as there may be = %d, want 200", w.Code)
+	for _, x := range []struct {
+		err                      error
+		code, parameter, message string
+	}{
+		{ledger.ErrTooManyRows, "too_many_rows", "group_by", "group_by: the answer would have more than 10,000 rows; group by less, choose a shorter range, or choose fewer records"},
+		{&ledger.ExpiredError{Before: noon}, "records_expired", "since",
+			"since: records before 2026-11-24T12:00:00Z have expired, and totals by hour and day cannot tell this; ask from then on, or group and filter by less"},
+	} {
+		api := New(Options{Reader: func() (ledger.Reader, error) { return refusing{err: x.err}, nil }, Feed: new(Feed)})
+		w := get(t, api, "/api/usage?group_by=key,hour")
+		if code, parameter, message := failureBody(t, w); w.Code != 400 || code != x.code || parameter != x.parameter || message != x.message {
+			t.Errorf("answer = %d %s %s %q, want 400 %+v", w.Code, code, parameter, message, x)
+		}
 	}
 }
