@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +68,7 @@ func (c *upstreamConn) waitForEnd() {
 
 func (c *upstreamConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // a deadline is ours: there may be more
 		c.end.Do(func() { close(c.ended) })
 	}
 	return n, err

@@ -49,6 +49,7 @@ type exchange struct {
 	informational sync.Mutex // held while a 1xx answer is written
 	answered      bool       // no more 1xx answers, under informational
 	continued     bool       // the client got its 100, under informational
+	hints         int        // 1xx answers so far, under informational
 	expecting     time.Time  // since when the upstream's 100 is waited for
 
 	conn      net.Conn // of the newest try; nil until there was a connection

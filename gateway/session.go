@@ -16,6 +16,7 @@ type session struct {
 	x *exchange
 
 	in, out atomic.Int64 // bytes so far, from the client and to it
+	parting *farewell    // of a WebSocket; nil: what else a tunnel carries is cut
 
 	mu    sync.Mutex // held while the observer reads, or is read
 	timer *time.Timer
@@ -42,6 +43,9 @@ func (x *exchange) observeTunnel(res *http.Response) {
 // openSession begins the account. Until it is closed, nobody else may use the record or the observer.
 func (x *exchange) openSession() *session {
 	s := &session{x: x}
+	if strings.EqualFold(upgradeType(x.r.Header), "websocket") {
+		s.parting = new(farewell)
+	}
 	interval := x.gateway.options.Checkpoint
 	if interval <= 0 {
 		interval = checkpointInterval
@@ -55,12 +59,18 @@ func (x *exchange) openSession() *session {
 // sent takes what passed on to the upstream.
 func (s *session) sent(p []byte) {
 	s.in.Add(int64(len(p)))
+	if s.parting != nil {
+		s.parting.up.Write(p)
+	}
 	s.x.observer.WriteRequest(p)
 }
 
 // received takes what passed on to the client.
 func (s *session) received(p []byte) {
 	s.out.Add(int64(len(p)))
+	if s.parting != nil {
+		s.parting.down.Write(p)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.x.observer.Write(p)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptrace"
@@ -41,11 +42,18 @@ func (x *exchange) unsent() bool {
 	return x.conn != nil && x.connKept && beneath(x.conn).written.Load() == x.connStart && x.ctx.Err() == nil
 }
 
+// maxInformational is how many informational answers an upstream may send before its answer. net/http bounds their bytes only where
+// nobody asks for them.
+const maxInformational = 1000
+
 // got1xx passes an informational answer on at once (RFC 9110, section 15.2). net/http may call it when the exchange is
 // over already, from another goroutine.
 func (x *exchange) got1xx(code int, header textproto.MIMEHeader) error {
 	x.informational.Lock()
 	defer x.informational.Unlock()
+	if x.hints++; x.hints > maxInformational {
+		return fmt.Errorf("more than %d informational answers", maxInformational)
+	}
 	if x.answered || !x.r.ProtoAtLeast(1, 1) {
 		return nil // HTTP/1.0 knows no 1xx
 	}

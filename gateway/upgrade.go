@@ -81,8 +81,16 @@ func (x *exchange) join(conn net.Conn, client io.Reader, upstream io.ReadWriteCl
 		})
 	}
 	// net/http no longer watches the connection, so that a timer or a shutdown has to close it.
+	s := x.openSession()
 	stop := context.AfterFunc(x.ctx, func() {
 		by, _ := x.interrupted()
+		if by == usage.EndShutdown && s.parting != nil {
+			first.Do(func() {
+				end = by
+				x.stopReading(conn)
+			})
+			return
+		}
 		done(by)
 	})
 	defer stop()
@@ -90,7 +98,6 @@ func (x *exchange) join(conn net.Conn, client io.Reader, upstream io.ReadWriteCl
 	x.idle.start()
 	defer x.idle.stop()
 
-	s := x.openSession()
 	clientLeft := false // in order
 	var up sync.WaitGroup
 	up.Go(func() {
@@ -107,6 +114,10 @@ func (x *exchange) join(conn net.Conn, client io.Reader, upstream io.ReadWriteCl
 		s.received(p)
 	}))
 	up.Wait()
+	if end == usage.EndShutdown && s.parting != nil {
+		s.parting.say(x, conn, upstream)
+		_ = upstream.Close() // the client's is closed by who opened it
+	}
 	return s.close(end, clientLeft)
 }
 
