@@ -162,7 +162,7 @@ func (x *exchange) settle(found usage.Result) {
 		rec.End = x.left // the upstream ended its answer because we hung up
 	case rec.End == usage.EndComplete && !found.Ended && found.State != usage.Unreadable:
 		rec.End = usage.EndUpstreamTruncated // a clean end of HTTP, but not of the provider's protocol
-	case rec.End == usage.EndClientClosed && found.Ended:
+	case (rec.End == usage.EndClientClosed || rec.End == usage.EndComplete && x.left == usage.EndClientClosed) && found.Ended:
 		rec.End = usage.EndClientClosedAfter
 	}
 }

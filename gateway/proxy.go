@@ -265,13 +265,13 @@ func (x *exchange) stream(res *http.Response) usage.End {
 			buffer = buffer.fit(n)
 		}
 		if err != nil {
-			return x.endOfBody(err)
+			return x.endOfBody(res, err)
 		}
 	}
 }
 
 // endOfBody says how an answer ended that will bring no more bytes.
-func (x *exchange) endOfBody(err error) usage.End {
+func (x *exchange) endOfBody(res *http.Response, err error) usage.End {
 	if x.remover != nil {
 		if end, ok := x.toClient(x.remover.rest()); !ok {
 			return end
@@ -279,7 +279,10 @@ func (x *exchange) endOfBody(err error) usage.End {
 	}
 	if err == io.EOF {
 		x.left, _ = x.interrupted()
-		if x.left != "" && x.left != usage.EndClientClosed {
+		switch {
+		case x.left == usage.EndClientClosed && res.ContentLength >= 0 && x.remover == nil:
+			x.left = "" // the client had all of it before it left
+		case x.left != "" && x.left != usage.EndClientClosed:
 			return x.left // the upstream may have ended it because we hung up
 		}
 		return usage.EndComplete
