@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,8 @@ func (d *decoder) formCheck(form string) func(*node) bool {
 		return d.isHeader
 	case "server":
 		return d.isServerName
+	case "check":
+		return d.isCheck
 	}
 	return nil
 }
@@ -136,7 +139,7 @@ func (d *decoder) fieldGroup(n *node) FieldGroup {
 	return group
 }
 
-func (d *decoder) duration(n *node) Duration {
+func (d *decoder) duration(n *node, f field) Duration {
 	switch n.kind {
 	case textKind, numberKind:
 	case listKind, mappingKind, nothingKind, brokenKind:
@@ -148,7 +151,11 @@ func (d *decoder) duration(n *node) Duration {
 	}
 	x, err := ParseDuration(n.text)
 	if err != nil {
-		d.reject(n, "timeout %v", err)
+		d.reject(n, "%s %v", cmp.Or(f.form, "timeout"), err)
+		return Duration{}
+	}
+	if x == 0 && f.form == "period" {
+		d.reject(n, "period %s is none; write one above 0s, as in 30s", n.text)
 		return Duration{}
 	}
 	return Duration{Duration: x, Set: true}
@@ -161,6 +168,20 @@ func (d *decoder) truth(n *node) *bool {
 	}
 	x := strings.EqualFold(n.text, "true")
 	return &x
+}
+
+// size takes a text or a number, which lacks its unit.
+func (d *decoder) size(n *node) ByteSize {
+	if n.kind != textKind && n.kind != numberKind {
+		d.wrongKind(n, "a size such as 20MiB")
+		return ByteSize{}
+	}
+	x, err := ParseSize(n.text)
+	if err != nil {
+		d.reject(n, "%v", err)
+		return ByteSize{}
+	}
+	return ByteSize{Size: x, Set: true}
 }
 
 func (d *decoder) number(n *node, f field) int {

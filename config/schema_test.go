@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,6 +19,9 @@ const schemaFile = "../schema/providers.schema.json"
 
 // durationPattern is what editors check of a duration; ParseDuration decides.
 const durationPattern = `^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`
+
+// sizePattern is a size as ParseSize reads it.
+const sizePattern = `^[0-9]+(B|KiB|MiB|GiB)$`
 
 func TestSchemaIsCurrent(t *testing.T) {
 	t.Parallel()
@@ -59,10 +63,10 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"access", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "header-of-gateway", "http-version", "kind-consumes", "kind-empty-text",
+		"access", "breaker", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "header-of-gateway", "http-version", "kind-consumes", "kind-empty-text",
 		"kind-list-of-providers", "kind-mapping-as-text", "kind-nothing", "kind-number-as-text", "kind-rule-without-dash",
 		"kind-text-as-mapping", "kind-truth-as-text", "provider-name", "provider-name-taken", "provider-upstream-and-routes",
-		"provider-without-upstream", "route-without-upstream", "tls-server-name", "unknown-keys", "version-missing", "version-text", "version-unknown",
+		"provider-without-upstream", "retry", "route-without-upstream", "tls-server-name", "unknown-keys", "version-missing", "version-text", "version-unknown",
 	} {
 		if err := validate(t, filepath.Join(badFolder, name+".yaml")); err == nil {
 			t.Errorf("the schema accepts %s.yaml", name)
@@ -123,7 +127,29 @@ func reflectSchema(t *testing.T) *jsonschema.Schema {
 	for _, typ := range structsBelow(reflect.TypeFor[Document](), nil) {
 		refine(typ, definition(schema, typ))
 	}
+	for _, typ := range structsBelow(reflect.TypeFor[Document](), nil) {
+		allowShort(typ, schema)
+	}
 	return schema
+}
+
+// allowShort lets the value of one key stand in place of the whole mapping, where the decoder does.
+func allowShort(typ reflect.Type, schema *jsonschema.Schema) {
+	for _, f := range fieldsOf(typ) {
+		of := typ.Field(f.index).Type
+		if of.Kind() != reflect.Struct || scalarSchema(of) != nil {
+			continue
+		}
+		for _, inner := range fieldsOf(of) {
+			if inner.short {
+				alone, _ := definition(schema, of).Properties.Get(inner.key)
+				property, _ := definition(schema, typ).Properties.Get(f.key)
+				value := *alone
+				value.Description = ""
+				property.OneOf, property.Ref = []*jsonschema.Schema{&value, {Ref: property.Ref}}, ""
+			}
+		}
+	}
 }
 
 // definition is the schema of a struct; that of the file as a whole is the root.
@@ -148,6 +174,12 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(), {Type: "array", Items: text()}}}
 	case reflect.TypeFor[Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"30s", "15m", "1h30m"}}
+	case reflect.TypeFor[ByteSize]():
+		return &jsonschema.Schema{Type: "string", Pattern: sizePattern, Examples: []any{"512KiB", "20MiB"}}
+	case reflect.TypeFor[Count]():
+		return &jsonschema.Schema{Type: "integer"}
+	case reflect.TypeFor[Ratio]():
+		return &jsonschema.Schema{Type: "number", ExclusiveMinimum: "0", Maximum: "1"}
 	case reflect.TypeFor[FieldGroup]():
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: expressionSchema()}
 	}
@@ -173,6 +205,8 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 			property.Not = &jsonschema.Schema{Pattern: anyCase(unsettable())}
 		case "server":
 			property.Pattern = `^[0-9A-Za-z._:-]+$`
+		case "check":
+			property.Pattern = `^(tcp|tls|GET /[^ #\\]*)$`
 		case "proxy":
 			property.Examples = []any{"off", "http://proxy.internal:3128", "socks5://127.0.0.1:1080"}
 		case "header":
@@ -189,6 +223,9 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 				Pattern: `^[a-z0-9][a-z0-9._-]{0,62}$`,
 				Not:     &jsonschema.Schema{Enum: []any{"health", "providers", "favicon.ico"}},
 			}
+		}
+		if f.maximum > 0 {
+			property.Minimum, property.Maximum = json.Number(strconv.Itoa(f.minimum)), json.Number(strconv.Itoa(f.maximum))
 		}
 		if typ.Field(f.index).Type.Kind() == reflect.Slice && property.Type == "array" {
 			property.MinItems = new(uint64(1))

@@ -39,6 +39,15 @@ func shownValue(v reflect.Value) any {
 			return nil
 		}
 		return x.String()
+	case ByteSize:
+		if !x.Set {
+			return nil
+		}
+		return x.String()
+	case Count, Ratio:
+		if v.IsZero() {
+			return nil
+		}
 	case map[string]Template:
 		return shownTemplates(x)
 	}

@@ -10,6 +10,20 @@ import (
 // Size is a number of bytes, written with its unit, as in `64MiB`.
 type Size int64
 
+// ByteSize is a size of the file, and whether the file gives one.
+type ByteSize struct {
+	Size
+	Set bool
+}
+
+// Or is the size, or what counts where the file gives none.
+func (s ByteSize) Or(other Size) Size {
+	if s.Set {
+		return s.Size
+	}
+	return other
+}
+
 // ParseSize reads a size: a whole number with B, KiB, MiB or GiB.
 func ParseSize(s string) (Size, error) {
 	digits := s[:len(s)-len(strings.TrimLeft(s, "0123456789"))]
