@@ -213,7 +213,7 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: anyCase(unsettable())}}
 			property.AdditionalProperties.MinLength = nil
 		case "response header":
-			names := append(unsettable(), "X-Windhover-Request-Id", "X-Windhover-Error")
+			names := append(unsettable(), "X-Windhover-Request-Id", "X-Windhover-Error", "X-Windhover-Attempt", "X-Windhover-Provider")
 			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: anyCase(names)}}
 			property.AdditionalProperties.MinLength = nil
 		case "query":

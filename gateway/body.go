@@ -62,12 +62,22 @@ func (b *requestBody) Close() error { return nil }
 
 // readAll reads a body of known length to its end.
 func (b *requestBody) readAll() ([]byte, error) {
+	if b.kept() {
+		return b.all, nil
+	}
 	body := make([]byte, b.length)
 	n, err := io.ReadFull(b.source, body)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all, b.head, b.n, b.ended, b.err = body, body[:min(n, smallBody)], int64(n), err == nil, err
 	return body, err
+}
+
+// kept reports whether the whole body is in memory.
+func (b *requestBody) kept() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all != nil && b.ended
 }
 
 // again is the body for another try: only if nobody has taken a byte of it.
@@ -130,13 +140,15 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		}
 		return nil
 	}
-	x.takeBody(&requestBody{source: r.Body, length: r.ContentLength})
+	if x.body == nil { // or else it is that of an attempt before
+		x.takeBody(&requestBody{source: r.Body, length: r.ContentLength})
+	}
 	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.
 	out.ContentLength, out.TransferEncoding = r.ContentLength, r.TransferEncoding
 	if x.mayAskForUsage() {
 		return x.attachAsked(out)
 	}
-	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil {
+	if x.body.kept() || r.ContentLength > 0 && r.ContentLength <= x.provider.keeps && len(r.Trailer) == 0 && r.Header["Expect"] == nil {
 		return x.attachWhole(out)
 	}
 	if r.Header["Expect"] != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"windhover/gateway/usage"
 )
@@ -16,6 +17,8 @@ type failure struct {
 	message   string   // one sentence for a person: what, why, remedy
 	scheme    string   // that WWW-Authenticate asks for; empty: none
 	providers []string // the known ones, where the client named none of them
+
+	retryAfter time.Duration // when to come again, rounded up to seconds; 0: nothing is known of that
 }
 
 func (f *failure) Error() string { return f.message }
@@ -24,6 +27,8 @@ func (f *failure) Error() string { return f.message }
 const (
 	headerRequestID = "X-Windhover-Request-Id"
 	headerError     = "X-Windhover-Error"
+	headerAttempt   = "X-Windhover-Attempt"  // which attempt the answer is of, if not the first
+	headerProvider  = "X-Windhover-Provider" // whose answer it is then
 )
 
 // write sends the failure as JSON in the shape that the official SDKs read.
@@ -46,6 +51,9 @@ func (f *failure) write(w http.ResponseWriter) {
 	h.Set(headerError, f.code)
 	if f.scheme != "" {
 		h.Set("Www-Authenticate", f.scheme)
+	}
+	if f.retryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((f.retryAfter+time.Second-1)/time.Second), 10))
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

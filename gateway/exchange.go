@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -20,22 +21,23 @@ import (
 type exchange struct {
 	gateway  *Gateway
 	snapshot *Snapshot // the one it began with, to its end
-	provider *provider
-	match    match
+	course             // where it leads
 
 	w      http.ResponseWriter
 	client *http.ResponseController // of w
-	r      *http.Request
-	ctx    context.Context // of the attempt: ends when the client leaves, a timer fires, or the gateway stops
+	given  http.Header              // of the request, as the client sent it
+	ctx    context.Context          // of the attempt: ends when the client leaves, a timer fires, or the gateway stops
 	cancel context.CancelCauseFunc
 
-	path     string // of the upstream request, without query
 	body     *requestBody
 	observer *usage.Observer
 	record   *usage.Record
 	sent     bool // the answer's header went to the client
+	arrived  time.Time
+	further  bool // what the client gets is not what came of the first attempt
 
-	added   bool          // usage was asked for in the client's name
+	errorBody *errorBody // of the newest answer; nil: nobody asks for it
+
 	remover *usageRemover // nil: nothing is taken out of the answer
 
 	informational sync.Mutex // held while a 1xx answer is written
@@ -62,7 +64,7 @@ type exchange struct {
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *exchange {
 	now := time.Now()
 	snapshot := g.snapshot.Load()
-	x := &exchange{gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), r: r}
+	x := &exchange{gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), course: course{r: r}, given: r.Header, arrived: now}
 	x.ctx, x.cancel = context.WithCancelCause(r.Context())
 	x.record = &usage.Record{
 		ID:        newID(),
@@ -134,6 +136,7 @@ func (x *exchange) account() {
 	if x.observer != nil {
 		x.settle(x.observer.Close(rec.End == usage.EndComplete))
 	}
+	x.conclude(rec.End, rec.Error)
 	x.gateway.options.Sink(rec)
 }
 
@@ -177,10 +180,18 @@ func report(rec *usage.Record, found usage.Result) {
 // refuse answers in the upstream's place.
 func (x *exchange) refuse(end usage.End, f *failure) {
 	x.record.End, x.record.Status, x.record.Error = end, f.status, f.code
-	x.w.Header()[headerRequestID] = []string{x.record.RequestID}
+	x.sign(x.w.Header())
 	x.closeUnread()
 	x.sent = true
 	f.write(x.w)
+}
+
+// sign adds to an answer what the client can quote: the request, and who has answered where that is not plain.
+func (x *exchange) sign(h http.Header) {
+	h[headerRequestID] = []string{x.record.RequestID}
+	if x.further {
+		h[headerAttempt], h[headerProvider] = []string{strconv.Itoa(x.record.Attempt)}, []string{x.record.Provider}
+	}
 }
 
 // closeUnread ends the client's HTTP/1.1 connection with an answer that comes before the request's body was read:

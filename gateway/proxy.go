@@ -33,14 +33,12 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 		x.refuse(x.rejection(refused))
 		return
 	}
-	res, err := x.send(out)
-	if err == nil && x.declined(res) {
-		res, err = x.sendPlain(out, res)
-	}
-	if err != nil {
-		x.refuse(x.sendFailure(err))
+	got := x.reach(t, out)
+	if got.failure != nil {
+		x.refuse(got.end, got.failure)
 		return
 	}
+	res := got.res
 	defer x.leave(res)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.tunnel(res)
@@ -226,7 +224,7 @@ func (x *exchange) answer(res *http.Response) {
 	h := x.w.Header()
 	x.unask(res)
 	x.provider.response.responseHeader(h, res.Header, &x.match.scope)
-	h[headerRequestID] = []string{x.record.RequestID}
+	x.sign(h)
 	x.announceTrailers(res)
 	x.closeUnread()
 	x.record.Status = res.StatusCode
