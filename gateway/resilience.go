@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"net/http"
 	"time"
 )
@@ -88,6 +89,13 @@ func (t *tally) read() Tally {
 		Opened: t.opened.Load(), Refused: t.refused.Load(), Throttled: t.throttled.Load(),
 		Retries: t.retried.Load(), RetriesOverBudget: t.overBudget.Load(), BodiesNotKept: t.bodyGone.Load(), Fallbacks: t.toNext.Load(),
 	}
+}
+
+// Health is what the checks of providers have found, by provider; one that has no check is missing.
+func (g *Gateway) Health() map[string]HealthState {
+	g.checks.mu.Lock()
+	defer g.checks.mu.Unlock()
+	return maps.Clone(g.checks.states)
 }
 
 // providerState is an entry of the page at /api/providers.

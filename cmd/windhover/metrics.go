@@ -24,7 +24,7 @@ func newMetrics() metrics {
 
 // observe adds what only the gateway and its sinks know.
 func (m metrics) observe(g *gateway.Gateway, records *recordWriter) {
-	telemetry.Sources{InFlight: g.Open, RecordsDropped: records.Lost, Build: buildLabels()}.Register(m.registry)
+	telemetry.Sources{InFlight: g.Open, RecordsDropped: records.Lost, Upstreams: upstreamsOf(g), Build: buildLabels()}.Register(m.registry)
 	m.Loaded(g.Revision())
 }
 

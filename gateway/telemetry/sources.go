@@ -7,8 +7,9 @@ import (
 
 // Sources are what no record tells, asked at each scrape.
 type Sources struct {
-	InFlight       func() int   // exchanges that have begun and not finished
-	RecordsDropped func() int64 // records that a sink had to drop, in all
+	InFlight       func() int        // exchanges that have begun and not finished
+	RecordsDropped func() int64      // records that a sink had to drop, in all
+	Upstreams      func() []Upstream // how providers do; nil: nobody knows
 	Build          Build
 }
 
@@ -33,6 +34,7 @@ func (s Sources) Register(registerer prometheus.Registerer) {
 			Name: "windhover_records_dropped_total",
 			Help: "Records that were lost because what they are written to is full, closed or too slow.",
 		}, func() float64 { return float64(s.RecordsDropped()) }),
+		newUpstreams(s.Upstreams),
 		build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
