@@ -26,6 +26,9 @@ type requestBody struct {
 	n     int64
 	ended bool  // there is no more
 	err   error // why it broke off
+
+	asked    string // the model that it names
+	searched bool   // asked is for good
 }
 
 // Read takes from the client, in the transport's goroutine. A body whose length is known ends with its last byte, so
@@ -129,7 +132,15 @@ func (b *requestBody) prefix() []byte {
 	return b.head
 }
 
-func (b *requestBody) model() string { return usage.RequestText(b.prefix(), "model") }
+// model is what the client asks for, as far as the body has come. Of a body that is whole it is looked for once.
+func (b *requestBody) model() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.searched {
+		b.asked, b.searched = usage.RequestText(b.head, "model"), b.ended
+	}
+	return b.asked
+}
 
 // attachBody gives out the client's body, framed as the client framed it.
 func (x *exchange) attachBody(out *http.Request) *failure {

@@ -26,13 +26,16 @@ const unnamedPatience = time.Second
 
 // hear takes note of an answer that asks for patience.
 func (t *throttle) hear(res *http.Response, most time.Duration) bool {
+	limited := res.StatusCode == http.StatusTooManyRequests
+	if !limited && res.StatusCode < http.StatusInternalServerError {
+		return false
+	}
 	after, named := retryAfter(res.Header)
 	switch {
-	case res.StatusCode == http.StatusTooManyRequests && !named:
-		after = unnamedPatience
-	case res.StatusCode == http.StatusTooManyRequests, named && res.StatusCode >= http.StatusInternalServerError:
-	default:
+	case !named && !limited:
 		return false
+	case !named:
+		after = unnamedPatience
 	}
 	now := time.Now()
 	t.mu.Lock()
