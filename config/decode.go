@@ -18,7 +18,8 @@ const (
 //
 // It walks the types by reflection, so that the keys of the file, of its JSON Schema and of its manual are the struct tags
 // and cannot drift apart. It runs at load only. The tags: `yaml` is the key, `form` is what a text or the keys of a map
-// must look like, `jsonschema` says required and enum.
+// must look like, `jsonschema` says required, enum and the bounds of a count, `short` marks the key whose value may stand in
+// place of the whole mapping.
 type decoder struct {
 	references references
 	paths      pathSet            // what ${file:} and the keys of tls named
@@ -51,9 +52,13 @@ func (d *decoder) value(n *node, v reflect.Value, f field) {
 	case *HTTPVersion:
 		*p = d.httpVersion(n)
 	case *Duration:
-		*p = d.duration(n)
+		*p = d.duration(n, f)
 	case *ByteSize:
 		*p = d.size(n)
+	case *Count:
+		*p = d.count(n, f)
+	case *Ratio:
+		*p = d.ratio(n, f)
 	case **bool:
 		*p = d.truth(n)
 	case *int:
@@ -99,6 +104,10 @@ func (d *decoder) structure(n *node, v reflect.Value) {
 
 func (d *decoder) keys(n *node, v reflect.Value) {
 	fields := d.fieldsOf(v.Type())
+	if i := slices.IndexFunc(fields, func(f field) bool { return f.short }); i >= 0 && n.kind != mappingKind {
+		d.value(n, v.FieldByIndex(fields[i].index), fields[i])
+		return
+	}
 	if !d.isMapping(n, "a mapping with keys such as "+keyList(fields[:min(3, len(fields))])) {
 		return
 	}
@@ -187,7 +196,10 @@ type field struct {
 	index    []int
 	form     string
 	required bool
+	short    bool // it alone may stand in place of the struct
 	enum     []string
+
+	minimum, maximum int // of a Count
 }
 
 // fieldsOf is the function of that name, asked once for each type: a file holds thousands of structs of a dozen types.
@@ -212,7 +224,7 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		tag := t.Field(i).Tag
-		f := field{key: tag.Get("yaml"), index: []int{i}, form: tag.Get("form")}
+		f := field{key: tag.Get("yaml"), index: []int{i}, form: tag.Get("form"), short: tag.Get("short") != ""}
 		if f.key == "-" {
 			continue
 		}
@@ -221,6 +233,8 @@ func fieldsOf(t reflect.Type) []field {
 			if choice, ok := strings.CutPrefix(part, "enum="); ok {
 				f.enum = append(f.enum, choice)
 			}
+			_, _ = fmt.Sscanf(part, "minimum=%d", &f.minimum)
+			_, _ = fmt.Sscanf(part, "maximum=%d", &f.maximum)
 		}
 		fields = append(fields, f)
 	}

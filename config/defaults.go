@@ -19,9 +19,10 @@ func (l *loader) defaults(levels []level) Defaults {
 
 // layUnder lays the defaults under a provider's own keys.
 func (l *loader) layUnder(p *Provider, base Defaults) {
-	merged := l.lay(base, Defaults{Request: p.Request, Response: p.Response, Timeouts: p.Timeouts, TLS: p.TLS, HTTP: p.HTTP, Proxy: p.Proxy})
+	merged := l.lay(base, Defaults{Request: p.Request, Response: p.Response, Timeouts: p.Timeouts, TLS: p.TLS, HTTP: p.HTTP, Proxy: p.Proxy, Breaker: p.Breaker, Throttle: p.Throttle})
 	p.Request, p.Response, p.Timeouts = merged.Request, merged.Response, merged.Timeouts
 	p.TLS, p.HTTP, p.Proxy = merged.TLS, merged.HTTP, merged.Proxy
+	p.Breaker, p.Throttle = merged.Breaker, merged.Throttle
 	if p.TLS != base.TLS {
 		l.checkKeyPair(p.TLS)
 	}
@@ -46,6 +47,8 @@ func (l *loader) lay(base, over Defaults) Defaults {
 	}
 	x.HTTP = cmp.Or(over.HTTP, base.HTTP)
 	x.Proxy = cmp.Or(over.Proxy, base.Proxy)
+	x.Breaker = layBreaker(base.Breaker, over.Breaker)
+	x.Throttle = layThrottle(base.Throttle, over.Throttle)
 	x.Timeouts = Timeouts{
 		Connect:        layDuration(base.Timeouts.Connect, over.Timeouts.Connect),
 		ResponseHeader: layDuration(base.Timeouts.ResponseHeader, over.Timeouts.ResponseHeader),

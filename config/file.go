@@ -31,6 +31,8 @@ type Defaults struct {
 	TLS      TLS             `yaml:"tls"`                // what connections are secured with
 	HTTP     HTTPVersion     `yaml:"http"`               // version that providers are spoken to in
 	Proxy    SecretText      `yaml:"proxy" form:"proxy"` // what stands between the gateway and providers
+	Breaker  Breaker         `yaml:"breaker"`            // what becomes of requests to an upstream that fails
+	Throttle Throttle        `yaml:"throttle"`           // what becomes of requests to an upstream that asks for patience
 }
 
 // File is the providers file with everything laid over that it builds on (`extends`, `defaults`, fragments, references).
@@ -89,6 +91,23 @@ type Provider struct {
 	// Access says who may use the provider. Default: everybody who reaches the gateway. It is a provider's own and no
 	// default for all: a list that adds up would let in more than its author wrote.
 	Access Access `yaml:"access"`
+
+	// Fault is an expression that says which answers count as failures of the provider. Default: `status >= 500`. It may use
+	// the body of an error answer below 64 KiB: `status >= 500 or first("error.type") == "overloaded_error"`.
+	Fault Text `yaml:"fault" form:"expression"`
+	// Breaker says what becomes of requests to an upstream that fails. Default: `watch`.
+	Breaker Breaker `yaml:"breaker"`
+	// Throttle says what becomes of requests to an upstream that has answered 429, or with Retry-After. Default: `watch`.
+	Throttle Throttle `yaml:"throttle"`
+	// Retry says when a request is sent once more. Default: never.
+	Retry Retry `yaml:"retry"`
+	// Fallback says which providers answer when this one does not. Default: none.
+	Fallback Fallback `yaml:"fallback"`
+	// RetryBuffer is up to which size a request's body is kept for Retry and Fallback, as in 4MiB. Default: 1MiB. A larger one
+	// can be sent again only if no connection came about.
+	RetryBuffer ByteSize `yaml:"retry_buffer"`
+	// Health looks now and then whether the provider can be reached. Default: never.
+	Health Health `yaml:"health"`
 }
 
 // Route is one path of a provider and where it leads.

@@ -98,7 +98,7 @@ func (d *decoder) isSettable(n *node, e entry, f field) bool {
 // the gateway's.
 func isOwnHeader(name string) bool {
 	switch textproto.CanonicalMIMEHeaderKey(name) {
-	case "X-Windhover-Request-Id", "X-Windhover-Error":
+	case "X-Windhover-Request-Id", "X-Windhover-Error", "X-Windhover-Attempt", "X-Windhover-Provider":
 		return true
 	}
 	return false

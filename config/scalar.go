@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,6 +85,8 @@ func (d *decoder) formCheck(form string) func(*node) bool {
 		return d.isPricing
 	case "carrier":
 		return d.isCarrier
+	case "check":
+		return d.isCheck
 	}
 	return nil
 }
@@ -148,7 +151,7 @@ func (d *decoder) fieldGroup(n *node) FieldGroup {
 	return group
 }
 
-func (d *decoder) duration(n *node) Duration {
+func (d *decoder) duration(n *node, f field) Duration {
 	switch n.kind {
 	case textKind, numberKind:
 	case listKind, mappingKind, nothingKind, brokenKind:
@@ -160,7 +163,11 @@ func (d *decoder) duration(n *node) Duration {
 	}
 	x, err := ParseDuration(n.text)
 	if err != nil {
-		d.reject(n, "timeout %v", err)
+		d.reject(n, "%s %v", cmp.Or(f.form, "timeout"), err)
+		return Duration{}
+	}
+	if x == 0 && f.form == "period" {
+		d.reject(n, "period %s is none; write one above 0s, as in 30s", n.text)
 		return Duration{}
 	}
 	return Duration{Duration: x, Set: true}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,10 +63,11 @@ func TestSchemaAcceptsGoodFiles(t *testing.T) {
 func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
-		"access", "auth", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "header-of-gateway", "http-version", "kind-consumes", "kind-empty-text",
-		"kind-list-of-providers", "kind-mapping-as-text", "kind-nothing", "kind-number-as-text", "kind-rule-without-dash",
-		"kind-text-as-mapping", "kind-truth-as-text", "limits", "provider-name", "provider-name-taken", "provider-upstream-and-routes",
-		"provider-without-upstream", "route-without-upstream", "tls-server-name", "unknown-keys", "version-missing", "version-text", "version-unknown",
+		"access", "auth", "breaker", "choice", "duration", "expression-too-long", "header-name", "header-of-connection", "header-of-gateway",
+		"http-version", "kind-consumes", "kind-empty-text", "kind-list-of-providers", "kind-mapping-as-text", "kind-nothing", "kind-number-as-text",
+		"kind-rule-without-dash", "kind-text-as-mapping", "kind-truth-as-text", "limits", "provider-name", "provider-name-taken",
+		"provider-upstream-and-routes", "provider-without-upstream", "retry", "route-without-upstream", "tls-server-name", "unknown-keys",
+		"version-missing", "version-text", "version-unknown",
 	} {
 		if err := validate(t, filepath.Join(badFolder, name+".yaml")); err == nil {
 			t.Errorf("the schema accepts %s.yaml", name)
@@ -126,7 +128,29 @@ func reflectSchema(t *testing.T) *jsonschema.Schema {
 	for _, typ := range structsBelow(reflect.TypeFor[Document](), nil) {
 		refine(typ, definition(schema, typ))
 	}
+	for _, typ := range structsBelow(reflect.TypeFor[Document](), nil) {
+		allowShort(typ, schema)
+	}
 	return schema
+}
+
+// allowShort lets the value of one key stand in place of the whole mapping, where the decoder does.
+func allowShort(typ reflect.Type, schema *jsonschema.Schema) {
+	for _, f := range fieldsOf(typ) {
+		of := typ.FieldByIndex(f.index).Type
+		if of.Kind() != reflect.Struct || scalarSchema(of) != nil {
+			continue
+		}
+		for _, inner := range fieldsOf(of) {
+			if inner.short {
+				alone, _ := definition(schema, of).Properties.Get(inner.key)
+				property, _ := definition(schema, typ).Properties.Get(f.key)
+				value := *alone
+				value.Description = ""
+				property.OneOf, property.Ref = []*jsonschema.Schema{&value, {Ref: property.Ref}}, ""
+			}
+		}
+	}
 }
 
 // definition is the schema of a struct; that of the file as a whole is the root.
@@ -153,6 +177,10 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"30s", "15m", "1h30m"}}
 	case reflect.TypeFor[ByteSize]():
 		return &jsonschema.Schema{Type: "string", Pattern: sizePattern, Examples: []any{"512KiB", "20MiB"}}
+	case reflect.TypeFor[Count]():
+		return &jsonschema.Schema{Type: "integer"}
+	case reflect.TypeFor[Ratio]():
+		return &jsonschema.Schema{Type: "number", ExclusiveMinimum: "0", Maximum: "1"}
 	case reflect.TypeFor[FieldGroup]():
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: expressionSchema()}
 	case reflect.TypeFor[Decimal]():
@@ -193,13 +221,15 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 			property.OneOf[1].Items.Pattern = carrierPattern
 		case "server":
 			property.Pattern = `^[0-9A-Za-z._:-]+$`
+		case "check":
+			property.Pattern = `^(tcp|tls|GET /[^ #\\]*)$`
 		case "proxy":
 			property.Examples = []any{"off", "http://proxy.internal:3128", "socks5://127.0.0.1:1080"}
 		case "header":
 			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: anyCase(unsettable())}}
 			property.AdditionalProperties.MinLength = nil
 		case "response header":
-			names := append(unsettable(), "X-Windhover-Request-Id", "X-Windhover-Error")
+			names := append(unsettable(), "X-Windhover-Request-Id", "X-Windhover-Error", "X-Windhover-Attempt", "X-Windhover-Provider")
 			property.PropertyNames = &jsonschema.Schema{Pattern: tokenPattern, Not: &jsonschema.Schema{Pattern: anyCase(names)}}
 			property.AdditionalProperties.MinLength = nil
 		case "query":
@@ -213,6 +243,9 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 				Pattern: `^[a-z0-9][a-z0-9._-]{0,62}$`,
 				Not:     &jsonschema.Schema{Enum: []any{"health", "providers", "favicon.ico"}},
 			}
+		}
+		if f.maximum > 0 {
+			property.Minimum, property.Maximum = json.Number(strconv.Itoa(f.minimum)), json.Number(strconv.Itoa(f.maximum))
 		}
 		if typ.FieldByIndex(f.index).Type.Kind() == reflect.Int && f.enum == nil {
 			property.Minimum = "1"

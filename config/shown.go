@@ -45,8 +45,8 @@ func shownValue(v reflect.Value) any {
 			return nil
 		}
 		return x.String()
-	case int:
-		if x == 0 {
+	case int, Count, Ratio:
+		if v.IsZero() {
 			return nil
 		}
 	case map[string]Template:

@@ -37,6 +37,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		r.Use(checkToken(o.Token))
 		r.Post("/-/reload", g.handleReload)
 		r.Get("/config", g.handleConfig)
+		r.Get("/api/providers", g.handleProviders)
 		if o.Metrics != nil {
 			r.Method(http.MethodGet, "/metrics", o.Metrics)
 		}
@@ -49,7 +50,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		r.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	})
 	admin.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		notFound("no_page", "there is no such page; there are /config, /metrics, /api/usage, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
+		notFound("no_page", "there is no such page; there are /config, /api/providers, /api/usage, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
 	})
 	admin.MethodNotAllowed(wrongMethod(admin))
 	return admin

@@ -30,6 +30,9 @@ type requestBody struct {
 	n     int64
 	ended bool  // there is no more
 	err   error // why it broke off
+
+	asked    string // the model that it names
+	searched bool   // asked is for good
 }
 
 // Read takes from the client, in the transport's goroutine. A body whose length is known ends with its last byte, so
@@ -80,12 +83,22 @@ func (b *requestBody) Close() error { return nil }
 
 // readAll reads a body of known length to its end.
 func (b *requestBody) readAll() ([]byte, error) {
+	if b.kept() {
+		return b.all, nil
+	}
 	body := make([]byte, b.length)
 	n, err := io.ReadFull(b.source, body)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all, b.head, b.n, b.ended, b.err = body, body[:min(n, smallBody)], int64(n), err == nil, err
 	return body, err
+}
+
+// kept reports whether the whole body is in memory.
+func (b *requestBody) kept() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all != nil && b.ended
 }
 
 // again is the body for another try: only if nobody has taken a byte of it.
@@ -137,7 +150,15 @@ func (b *requestBody) prefix() []byte {
 	return b.head
 }
 
-func (b *requestBody) model() string { return usage.RequestText(b.prefix(), "model") }
+// model is what the client asks for, as far as the body has come. Of a body that is whole it is looked for once.
+func (b *requestBody) model() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.searched {
+		b.asked, b.searched = usage.RequestText(b.head, "model"), b.ended
+	}
+	return b.asked
+}
 
 // attachBody gives out the client's body, framed as the client framed it.
 func (x *exchange) attachBody(out *http.Request) *failure {
@@ -148,13 +169,16 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		}
 		return nil
 	}
-	x.takeBody(&requestBody{source: uploading{r.Body, x}, length: r.ContentLength, limit: x.maxBody(), hold: x.hold})
+	if x.body == nil { // or else it is that of an attempt before
+		x.takeBody(&requestBody{source: uploading{r.Body, x}, length: r.ContentLength, limit: x.maxBody(), hold: x.hold})
+	}
 	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.
 	out.ContentLength, out.TransferEncoding = r.ContentLength, r.TransferEncoding
-	if x.mayAskForUsage() && x.hold(2*int(r.ContentLength)) { // as it came, and as it goes on
+	if x.mayAskForUsage() && (x.body.kept() || x.hold(2*int(r.ContentLength))) { // as it came, and as it goes on
 		return x.attachAsked(out)
 	}
-	if r.ContentLength > 0 && r.ContentLength <= smallBody && len(r.Trailer) == 0 && r.Header["Expect"] == nil && x.hold(int(r.ContentLength)) {
+	small := r.ContentLength > 0 && r.ContentLength <= x.provider.keeps && len(r.Trailer) == 0 && r.Header["Expect"] == nil
+	if x.body.kept() || small && x.hold(int(r.ContentLength)) {
 		return x.attachWhole(out)
 	}
 	if r.Header["Expect"] != nil {

@@ -16,7 +16,7 @@ type failure struct {
 	code       string        // the JSON's code and the value of X-Windhover-Error
 	message    string        // one sentence for a person: what, why, remedy
 	scheme     string        // that WWW-Authenticate asks for; empty: none
-	retryAfter time.Duration // in whole seconds; 0: nothing is said about it
+	retryAfter time.Duration // when to come again, rounded up to seconds; 0: nothing is known of that
 	providers  []string      // the known ones, where the client named none of them
 }
 
@@ -26,6 +26,8 @@ func (f *failure) Error() string { return f.message }
 const (
 	headerRequestID = "X-Windhover-Request-Id"
 	headerError     = "X-Windhover-Error"
+	headerAttempt   = "X-Windhover-Attempt"  // which attempt the answer is of, if not the first
+	headerProvider  = "X-Windhover-Provider" // whose answer it is then
 )
 
 // write sends the failure as JSON in the shape that the official SDKs read.
@@ -50,7 +52,7 @@ func (f *failure) write(w http.ResponseWriter) {
 		h.Set("Www-Authenticate", f.scheme)
 	}
 	if f.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(f.retryAfter/time.Second)))
+		h.Set("Retry-After", strconv.FormatInt(int64((f.retryAfter+time.Second-1)/time.Second), 10))
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,27 +24,28 @@ import (
 type exchange struct {
 	gateway  *Gateway
 	snapshot *Snapshot // the one it began with, to its end
-	provider *provider
-	match    match
+	course             // where it leads
 
 	w      http.ResponseWriter
 	client *http.ResponseController // of w
-	r      *http.Request
-	ctx    context.Context // of the attempt: ends when the client leaves, a timer fires, or the gateway stops
+	given  http.Header              // of the request, as the client sent it
+	ctx    context.Context          // of the attempt: ends when the client leaves, a timer fires, or the gateway stops
 	cancel context.CancelCauseFunc
 
-	path     string // of the upstream request, without query
 	body     *requestBody
 	observer *usage.Observer
 	record   *usage.Record
 	asker    asker
 	sent     bool // the answer's header went to the client
+	arrived  time.Time
+	further  bool // what the client gets is not what came of the first attempt
+
+	errorBody *errorBody // of the newest answer; nil: nobody asks for it
 
 	place int          // how many exchanges were open when it began, with itself
 	slots *slots       // that it has one of; nil: its provider has no limit
 	held  atomic.Int64 // bytes of what is kept of the request's body
 
-	added   bool          // usage was asked for in the client's name
 	remover *usageRemover // nil: nothing is taken out of the answer
 
 	informational sync.Mutex // held while a 1xx answer is written
@@ -76,7 +78,9 @@ type exchange struct {
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *exchange {
 	now := time.Now()
 	snapshot := g.snapshot.Load()
-	x := &exchange{gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), r: r, clock: clock{began: now}}
+	x := &exchange{
+		gateway: g, snapshot: snapshot, w: w, client: http.NewResponseController(w), course: course{r: r}, given: r.Header, arrived: now, clock: clock{began: now},
+	}
 	x.ctx, x.cancel = context.WithCancelCause(r.Context())
 	x.record = &usage.Record{
 		ID:        newID(),
@@ -166,17 +170,20 @@ func (x *exchange) account() {
 		x.settle(x.observer.Close(rec.End == usage.EndComplete || x.departure.whole))
 		x.observer.Release()
 	}
+	x.conclude(rec.End, rec.Error)
+	x.snapshot.Charge(rec)
+	x.sign(rec)
 	rec.Gaps = x.clock.gaps
 	if rec.Attempt > 0 && rec.Status != http.StatusSwitchingProtocols {
 		rec.Overhead = x.clock.stop()
 	}
-	x.deliver(rec)
+	x.gateway.options.Sink(rec)
 }
 
-// deliver hands a record that is filled in to the sink, with who asked and what it cost.
+// deliver hands the sink a record of what is not the end of the exchange, with who asked and what it cost.
 func (x *exchange) deliver(rec *usage.Record) {
-	x.sign(rec)
 	x.snapshot.Charge(rec)
+	x.sign(rec)
 	x.gateway.options.Sink(rec)
 }
 
@@ -206,7 +213,8 @@ func (x *exchange) settle(found usage.Result) {
 		rec.End = x.left // the upstream ended its answer because we hung up
 	case rec.End == usage.EndComplete && !found.Ended && found.State != usage.Unreadable:
 		rec.End = usage.EndUpstreamTruncated // a clean end of HTTP, but not of the provider's protocol
-	case rec.End == usage.EndClientClosed && found.Ended && !x.departure.unheard:
+	case rec.End == usage.EndClientClosed && found.Ended && !x.departure.unheard,
+		rec.End == usage.EndComplete && x.left == usage.EndClientClosed && found.Ended:
 		rec.End = usage.EndClientClosedAfter
 	}
 }
@@ -221,10 +229,18 @@ func report(rec *usage.Record, found usage.Result) {
 // refuse answers in the upstream's place.
 func (x *exchange) refuse(end usage.End, f *failure) {
 	x.record.End, x.record.Status, x.record.Error = end, f.status, f.code
-	x.w.Header()[headerRequestID] = []string{x.record.RequestID}
+	x.mark(x.w.Header())
 	x.closeUnread()
 	x.sent = true
 	f.write(x.w)
+}
+
+// mark adds to an answer what the client can quote: the request, and who has answered where that is not plain.
+func (x *exchange) mark(h http.Header) {
+	h[headerRequestID] = []string{x.record.RequestID}
+	if x.further {
+		h[headerAttempt], h[headerProvider] = []string{strconv.Itoa(x.record.Attempt)}, []string{x.record.Provider}
+	}
 }
 
 // closeUnread ends the client's HTTP/1.1 connection with an answer that comes before the request's body was read:

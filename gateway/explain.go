@@ -31,7 +31,7 @@ type ExplainedHeaders struct {
 
 // Explain says what would be sent for a request with this method and target. The error says why it would be refused.
 func (s *Snapshot) Explain(method, target string) (Explanation, error) {
-	x := &exchange{gateway: new(Gateway), snapshot: s, record: &usage.Record{}, r: &http.Request{Method: method, Header: make(http.Header)}}
+	x := &exchange{gateway: new(Gateway), snapshot: s, record: &usage.Record{}, course: course{r: &http.Request{Method: method, Header: make(http.Header)}}}
 	t, ok := parseTarget(target)
 	if !ok {
 		return Explanation{}, badRequest("bad_target", "a request target begins with /")

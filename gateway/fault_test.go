@@ -68,8 +68,8 @@ func (f *faulty) fail() error {
 const faultAnswer = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\nevent: part\ndata: {\"n\":1}\n\n\r\n" +
 	"1b\r\nevent: part\ndata: {\"n\":2}\n\n\r\n1b\r\nevent: done\ndata: {\"n\":3}\n\n\r\n0\r\n\r\n"
 
-// fault is a way in which an upstream fails, and what has to come of it.
-type fault struct {
+// failing is a way in which an upstream fails, and what has to come of it.
+type failing struct {
 	answer string // what the upstream would say; faultAnswer by default
 	faulty faulty
 	file   string // in place of a provider that leads to the upstream
@@ -77,13 +77,13 @@ type fault struct {
 	status int // of the gateway's own answer; 0: the upstream's, whole if end is complete, and broken otherwise
 }
 
-func faults() map[string]fault {
+func failingUpstreams() map[string]failing {
 	header := strings.Index(faultAnswer, "\r\n\r\n") + 4
 	first := strings.Index(faultAnswer, "1b\r\nevent: part\ndata: {\"n\":2}")
 	length := func(n int, body string) string {
 		return "HTTP/1.1 200 OK\r\nContent-Length: " + itoa(n) + "\r\n\r\n" + body
 	}
-	return map[string]fault{
+	return map[string]failing{
 		"refused":                       {file: "http://127.0.0.1:1", end: usage.EndConnectError, status: 502},
 		"no such name":                  {file: "http://nowhere.invalid", end: usage.EndConnectError, status: 502},
 		"no TLS":                        {file: "https://UP", answer: "SSH-2.0-x\r\n", end: usage.EndConnectError, status: 502},
@@ -118,10 +118,10 @@ func faults() map[string]fault {
 	}
 }
 
-// Each fault is named in one record, looks to the client as it is, and leaves nothing behind. It does not run in parallel with
+// Each failure is named in one record, looks to the client as it is, and leaves nothing behind. It does not run in parallel with
 // others: it counts goroutines.
 func TestFaultIsNamedAndLeavesNothingBehind(t *testing.T) {
-	for name, c := range faults() {
+	for name, c := range failingUpstreams() {
 		for _, client := range versions {
 			t.Run(name+", "+client, func(t *testing.T) {
 				before := runtime.NumGoroutine()
@@ -164,8 +164,8 @@ func TestFaultIsNamedAndLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// outcomeOf asks, and holds the answer to what a fault has to look like.
-func outcomeOf(t *testing.T, g *started, client *http.Client, c fault) {
+// outcomeOf asks, and holds the answer to what it has to look like.
+func outcomeOf(t *testing.T, g *started, client *http.Client, c failing) {
 	t.Helper()
 	defer client.CloseIdleConnections()
 	client.Transport.(*http.Transport).MaxResponseHeaderBytes = 64 << 20 // it is the gateway whose limit is looked for
@@ -285,7 +285,7 @@ func TestFaultOfHTTP2IsNamed(t *testing.T) {
 				if name == "data beyond the window" {
 					stayAway(t, g, newClient(t, client))
 				} else {
-					outcomeOf(t, g, newClient(t, client), fault{end: c.end, status: c.status})
+					outcomeOf(t, g, newClient(t, client), failing{end: c.end, status: c.status})
 				}
 				if rec := g.one(t); rec.End != c.end || rec.Attempt != 1 {
 					t.Errorf("record = %s (%s), attempt %d, want %s, 1", rec.End, rec.Error, rec.Attempt, c.end)

@@ -89,6 +89,8 @@ type Gateway struct {
 	log        *slog.Logger
 	snapshot   atomic.Pointer[Snapshot]
 	transports transports
+	breakers   breakers
+	checks     checkers
 	open       openExchanges
 	decliners  decliners
 	identity   *identity
@@ -125,7 +127,10 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if o.BodyMemory == 0 {
 		o.BodyMemory = bodyMemory
 	}
-	g := &Gateway{decoding: stream.NewBudget(decodeMemory), bodies: stream.NewBudget(o.BodyMemory), options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
+	g := &Gateway{
+		decoding: stream.NewBudget(decodeMemory), bodies: stream.NewBudget(o.BodyMemory), options: o, log: o.Logger, paths: f.Paths,
+		transports: transports{roots: o.roots}, breakers: breakers{log: o.Logger}, checks: checkers{log: o.Logger, roots: o.roots},
+	}
 	g.identity, g.labels = newIdentity(o), newLabels(o.Labels)
 	g.use(s)
 	g.pages = g.newPages()
@@ -168,13 +173,22 @@ func (g *Gateway) BodyMemory() int64 { return g.bodies.Used() }
 // Drain makes the gateway say that it is not ready, so that nobody sends it more.
 func (g *Gateway) Drain() { g.draining.Store(true) }
 
-// Shutdown waits for the open exchanges until ctx ends, then ends the rest as `shutdown`. The listeners are closed before.
+// Shutdown waits for the open exchanges until ctx ends, then ends the rest as `shutdown`. The listeners are closed before. It also
+// ends the health checks: where the file asks for some, a Gateway has goroutines of its own.
 func (g *Gateway) Shutdown(ctx context.Context) {
 	g.Drain()
+	g.endChecks()
 	if n := g.open.wait(ctx); n > 0 {
 		g.log.Warn("ending exchanges that did not finish in time", "exchanges", n)
 		g.open.end(errShutdown)
 		g.open.wait(context.Background())
 	}
 	g.transports.close()
+}
+
+// endChecks ends the health checks for good.
+func (g *Gateway) endChecks() {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	g.checks.stop()
 }

@@ -40,6 +40,22 @@ func (x *exchange) enter() (usage.End, *failure) {
 	return usage.EndRejected, overloaded(http.StatusTooManyRequests, fmt.Sprintf("%s has %d requests open here, which is its limit (limits.requests), and none ended within %s (limits.wait)", x.provider.name, limit.Requests, limit.Wait.Duration))
 }
 
+// moveSlot takes a slot of the provider that the exchange has turned to, in place of the one it has. It does not wait.
+func (x *exchange) moveSlot() bool {
+	var next *slots
+	if limit := x.provider.limits.Requests; limit > 0 {
+		next = x.gateway.slots.of(x.provider.name)
+		if next != x.slots && !next.enter(x.ctx, limit, 0) {
+			return false
+		}
+	}
+	if next != x.slots {
+		x.leaveSlots()
+		x.slots = next
+	}
+	return true
+}
+
 // leaveSlots makes room for the next one.
 func (x *exchange) leaveSlots() {
 	if x.slots != nil {

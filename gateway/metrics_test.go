@@ -37,10 +37,10 @@ var kinds = []struct {
 	{"bad path", "/up/../v1", "up 4xx rejected"},
 }
 
-// tally is the mock's own account: what it has sent in full.
-type tally struct{ input, output atomic.Int64 }
+// mockAccount is the mock's own account: what it has sent in full.
+type mockAccount struct{ input, output atomic.Int64 }
 
-func (m *tally) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *mockAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	input, output := 1+rand.Int64N(1000), 1+rand.Int64N(1000)
 	numbers := fmt.Sprintf(`"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}`, input, output, input+output)
@@ -81,7 +81,7 @@ func TestMetricsAreTheSumOfRequests(t *testing.T) {
 	if os.Getenv("WINDHOVER_LONG") != "" {
 		total = 100_000
 	}
-	mock := new(tally)
+	mock := new(mockAccount)
 	up := httptest.NewServer(mock)
 	t.Cleanup(up.Close)
 	registry := prometheus.NewPedanticRegistry()

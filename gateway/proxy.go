@@ -38,14 +38,12 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, t target) {
 		x.refuse(x.rejection(refused))
 		return
 	}
-	res, err := x.send(out)
-	if err == nil && x.declined(res) {
-		res, err = x.sendPlain(out, res)
-	}
-	if err != nil {
-		x.refuse(x.sendFailure(err))
+	got := x.reach(t, out)
+	if got.failure != nil {
+		x.refuse(got.end, got.failure)
 		return
 	}
+	res := got.res
 	defer x.leave(res)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.tunnel(res)
@@ -248,7 +246,7 @@ func (x *exchange) answer(res *http.Response) {
 	h := x.w.Header()
 	x.unask(res)
 	x.provider.response.responseHeader(h, res.Header, &x.match.scope)
-	h[headerRequestID] = []string{x.record.RequestID}
+	x.mark(h)
 	x.announceTrailers(res)
 	x.closeUnread()
 	x.record.Status = res.StatusCode
@@ -288,13 +286,13 @@ func (x *exchange) stream(res *http.Response) usage.End {
 			buffer = buffer.fit(n)
 		}
 		if err != nil {
-			return x.endOfBody(err)
+			return x.endOfBody(res, err)
 		}
 	}
 }
 
 // endOfBody says how an answer ended that will bring no more bytes.
-func (x *exchange) endOfBody(err error) usage.End {
+func (x *exchange) endOfBody(res *http.Response, err error) usage.End {
 	x.clock.resume()
 	if x.remover != nil {
 		if end, ok := x.toClient(x.remover.rest()); !ok {
@@ -307,7 +305,10 @@ func (x *exchange) endOfBody(err error) usage.End {
 	}
 	if err == io.EOF {
 		x.left, _ = x.interrupted()
-		if x.left != "" && x.left != usage.EndClientClosed {
+		switch {
+		case x.left == usage.EndClientClosed && res.ContentLength >= 0 && x.remover == nil:
+			x.left = "" // the client had all of it before it left
+		case x.left != "" && x.left != usage.EndClientClosed:
 			return x.left // the upstream may have ended it because we hung up
 		}
 		return usage.EndComplete

@@ -89,7 +89,11 @@ func (g *Gateway) swap(s *Snapshot, unchanged slog.Level) {
 func (g *Gateway) use(s *Snapshot) {
 	s.since = time.Now()
 	g.transports.connect(s)
+	g.breakers.connect(s)
 	g.snapshot.Store(s)
+	if !g.draining.Load() {
+		g.checks.use(s)
+	}
 }
 
 // keep remembers why the snapshot in use stays, and logs it once, however often the same file is tried.

@@ -43,6 +43,13 @@ type provider struct {
 	drain                      *drainage // nil: the client's leaving ends an exchange
 	limits                     config.Limits
 	idle, total, write, upload time.Duration // 0: no limit
+
+	faults   faultPolicy
+	retry    *retry       // nil: none
+	fallback *fallback    // nil: none
+	keeps    int64        // up to which size a request's body is read before it is sent, in bytes
+	health   *healthCheck // nil: none
+	tally    *tally       // given by breakers.connect before the snapshot is stored
 }
 
 // The timeouts of a provider that gives none. None is shorter than the official SDKs' own, so that the client's fires first.
@@ -75,6 +82,7 @@ func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 		problems = append(problems, p.checkCredential(f.Providers[name])...)
 		problems = append(problems, checkAuth(f.Providers[name].Auth)...)
 		p.request.foreign = s.carriers.foreign(f.Providers[name].Auth)
+		problems = append(problems, s.checkFallback(f.Providers[name])...)
 		s.providers[name] = p
 	}
 	if !o.Loopback {
@@ -121,7 +129,25 @@ func compileProvider(c config.Provider, sets *usage.Sets) (*provider, config.Pro
 	p.response, more = compileResponseRewrite(c.Response, variables)
 	problems = append(problems, more...)
 	p.rules, more = sets.Bind(c.Usage)
-	return p, append(problems, more...)
+	problems = append(problems, more...)
+	return p, append(problems, p.compileResilience(c, variables)...)
+}
+
+// compileResilience is what the file says about an upstream that fails.
+func (p *provider) compileResilience(c config.Provider, variables []string) (problems config.Problems) {
+	var more config.Problems
+	p.faults, problems = compileFaults(c, variables)
+	p.retry, more = compileRetry(c.Retry, variables)
+	problems = append(problems, more...)
+	p.fallback, more = compileFallback(c.Fallback, variables)
+	problems = append(problems, more...)
+	p.health, more = compileHealth(c.Health, p.routes)
+	problems = append(problems, more...)
+	p.keeps = smallBody
+	if p.retry != nil || p.fallback != nil {
+		p.keeps = max(p.keeps, int64(c.RetryBuffer.Or(defaultKept)))
+	}
+	return problems
 }
 
 // variables are those that every route of the provider has: what its rewrites may read.

@@ -93,7 +93,7 @@ func (r errorReader) Read([]byte) (int, error) {
 func (x *exchange) sendPlain(out *http.Request, declined *http.Response) (*http.Response, error) {
 	_ = declined.Body.Close()
 	x.gateway.decliners.add(x.decliner())
-	x.endAttempt(declined)
+	x.endAttempt(attemptEnd{end: usage.EndComplete, status: declined.StatusCode, took: time.Since(x.record.Time)})
 	x.added = false
 	if accepts, ok := x.r.Header["Accept-Encoding"]; ok {
 		out.Header["Accept-Encoding"] = accepts
@@ -104,11 +104,20 @@ func (x *exchange) sendPlain(out *http.Request, declined *http.Response) (*http.
 	return x.send(out)
 }
 
-// endAttempt closes the account of an attempt whose answer the client does not get, and begins the next one's.
-func (x *exchange) endAttempt(res *http.Response) {
+// attemptEnd is how an attempt ended whose answer the client does not get.
+type attemptEnd struct {
+	end    usage.End
+	status int    // of the answer; 0: there was none
+	code   string // why there was none
+	took   time.Duration
+}
+
+// endAttempt closes the account of such an attempt, and begins the next one's.
+func (x *exchange) endAttempt(how attemptEnd) {
 	ended := *x.record
-	ended.Final, ended.Status, ended.End, ended.UsageState = false, res.StatusCode, usage.EndComplete, usage.None
+	ended.Final, ended.Status, ended.End, ended.Error, ended.UsageState = false, how.status, how.end, how.code, usage.None
 	x.note(&ended)
+	ended.Duration = how.took
 	x.deliver(&ended)
 	x.record.ID, x.record.Attempt, x.record.StreamUsage = newID(), x.record.Attempt+1, ""
 	x.record.Time, x.record.FirstByte = time.Now(), 0

@@ -94,6 +94,13 @@ func (x *exchange) mayContinue() error {
 	return context.Cause(x.ctx)
 }
 
+// beginInformational says that another attempt may bring 1xx answers.
+func (x *exchange) beginInformational() {
+	x.informational.Lock()
+	defer x.informational.Unlock()
+	x.answered = false
+}
+
 // endInformational says that the final answer's turn has come.
 func (x *exchange) endInformational() {
 	x.informational.Lock()

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"windhover/gateway"
+	"windhover/gateway/ledger"
 	"windhover/gateway/telemetry"
 )
 
@@ -23,9 +24,24 @@ func newMetrics() metrics {
 }
 
 // observe adds what only the gateway and its sinks know.
-func (m metrics) observe(g *gateway.Gateway, records *recordWriter) {
-	telemetry.Sources{InFlight: g.Open, RecordsDropped: records.Lost, Build: buildLabels()}.Register(m.registry)
+func (m metrics) observe(g *gateway.Gateway, records *recordWriter, kept *ledger.Ledger) {
+	sources := telemetry.Sources{InFlight: g.Open, RecordsDropped: records.Lost, Upstreams: upstreamsOf(g), Build: buildLabels()}
+	if kept != nil {
+		sources.Ledger = func() telemetry.Ledger { return inNumbers(kept.Status()) }
+		for _, state := range ledger.States() {
+			sources.LedgerStates = append(sources.LedgerStates, string(state))
+		}
+	}
+	sources.Register(m.registry)
 	m.Loaded(g.Revision())
+}
+
+// inNumbers is how the ledger does, as metrics show it.
+func inNumbers(s ledger.Status) telemetry.Ledger {
+	return telemetry.Ledger{
+		State: string(s.State), Queued: int64(s.Queued), QueueRoom: int64(s.QueueCapacity), Held: int64(s.Held),
+		SpoolBytes: s.SpoolBytes, Written: s.Written, Spooled: s.Spooled, Dropped: s.Dropped, Damaged: s.Damaged,
+	}
 }
 
 func (m metrics) handler() http.Handler {

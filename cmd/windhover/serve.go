@@ -52,8 +52,6 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	if err := errors.Join(checkListeners(s), checkLedger(s)); err != nil {
 		return usageError{err}
 	}
-	floor := newHeapFloor()
-	defer runtime.KeepAlive(floor)
 	signals := takeSignals(ctx)
 	defer signals.release()
 
@@ -68,6 +66,8 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	defer records.Close()
 
 	limitMemory(logger)
+	floor := newHeapFloor()
+	defer runtime.KeepAlive(floor)
 	clientCertificate, err := openCertificate(s.TLSCert, s.TLSKey, "--tls-cert, --tls-key", logger)
 	if err != nil {
 		return err
@@ -98,13 +98,13 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return err
 	}
-	metrics.observe(g, records)
 	listener, err := listenPublic(ctx, sockets, s)
 	if err != nil {
 		return err
 	}
 	kept = p.startLedger(s, logger)
 	defer closeLedger(kept) // when the last exchange has ended
+	metrics.observe(g, records, kept)
 	logger.Info("the gateway is listening", "address", addressOf(listener), "url", clientAddress(s, listener), "file", nameOf(path),
 		"providers", len(g.Providers()), "revision", g.Revision())
 
@@ -163,6 +163,7 @@ func (p program) newGateway(path string, s config.Settings, o gateway.Options) (
 	o.Identity = gateway.Identity(s.Identity)
 	o.IdentitySalt = s.IdentitySalt
 	o.Labels = s.Labels
+	o.Data = s.Data
 	o.MaxRequests = s.MaxRequests
 	o.MaxBody, o.BodyMemory = int64(s.MaxBody), int64(s.BodyMemory)
 	o.PublicURL = s.PublicURL

@@ -7,10 +7,11 @@ import (
 
 // Sources are what no record tells, asked at each scrape.
 type Sources struct {
-	InFlight       func() int    // exchanges that have begun and not finished
-	RecordsDropped func() int64  // records that a sink had to drop, in all
-	Ledger         func() Ledger // nil: there is none
-	LedgerStates   []string      // that it can be in
+	InFlight       func() int        // exchanges that have begun and not finished
+	RecordsDropped func() int64      // records that a sink had to drop, in all
+	Ledger         func() Ledger     // nil: there is none
+	LedgerStates   []string          // that it can be in
+	Upstreams      func() []Upstream // how providers do; nil: nobody knows
 	Build          Build
 }
 
@@ -36,6 +37,7 @@ func (s Sources) Register(registerer prometheus.Registerer) {
 			Help: "Records that were lost because what they are written to is full, closed or too slow.",
 		}, func() float64 { return float64(s.RecordsDropped()) }),
 		newLedgerMetrics(s.Ledger, s.LedgerStates),
+		newUpstreams(s.Upstreams),
 		build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

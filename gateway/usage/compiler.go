@@ -1,6 +1,8 @@
 package usage
 
 import (
+	"strings"
+
 	"github.com/expr-lang/expr/ast"
 
 	"windhover/config"
@@ -9,6 +11,8 @@ import (
 // compiler turns a syntax tree into functions. What it has no case for is refused: that is the whole allow-list.
 type compiler struct {
 	headerOnly bool // there is no event yet
+	attempt    bool // there is no event at all, but an attempt
+	whole      bool // there is a body in place of an event
 	nodes      int
 	paths      []path
 	params     []mention
@@ -96,7 +100,7 @@ func (c *compiler) name(n *ast.IdentifierNode) (term, error) {
 	case "method":
 		return term{func(s *scope) value { return ofText(s.exchange.Method) }, yieldsText}, nil
 	case "status":
-		return term{func(s *scope) value { return ofInt(int64(s.exchange.Status)) }, yieldsNumber}, nil
+		return term{(*scope).status, yieldsNumber}, nil
 	case "event":
 		own, err := parsePath("type", scalar)
 		if err != nil {
@@ -105,17 +109,54 @@ func (c *compiler) name(n *ast.IdentifierNode) (term, error) {
 		return term{func(s *scope) value { return s.event(&own) }, yieldsText}, c.readsEvent(n, "event")
 	case "data":
 		return term{(*scope).dataText, yieldsText}, c.readsEvent(n, "data")
+	case "attempt", "elapsed", "end":
+		if c.attempt {
+			return attemptName(n.Value), nil
+		}
 	}
-	names := []string{"path", "method", "status", "event", "data"}
+	names := c.names()
 	if near := config.Nearest(n.Value, append(names, functionNames()...)); near != "" {
 		return term{}, at(n, "unknown name %s; did you mean %s?", n.Value, near)
 	}
-	return term{}, at(n, "unknown name %s; the names are path, method, status, event and data; text stands in quotes", n.Value)
+	return term{}, at(n, "unknown name %s; the names are %s; text stands in quotes", n.Value, inWords(names))
+}
+
+// names are the words that may stand alone.
+func (c *compiler) names() []string {
+	switch {
+	case c.attempt:
+		return []string{"path", "method", "status", "attempt", "elapsed", "end"}
+	case c.whole:
+		return []string{"path", "method", "status"}
+	}
+	return []string{"path", "method", "status", "event", "data"}
+}
+
+// inWords is a list as a sentence holds it.
+func inWords(names []string) string {
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// attemptName is what can be asked of an attempt alone.
+func attemptName(name string) term {
+	switch name {
+	case "attempt":
+		return term{func(s *scope) value { return ofInt(int64(s.exchange.Attempt)) }, yieldsNumber}
+	case "elapsed":
+		return term{func(s *scope) value { return ofFloat(s.exchange.Elapsed.Seconds()) }, yieldsNumber}
+	}
+	return term{func(s *scope) value { return ofText(string(s.exchange.End)) }, yieldsText}
 }
 
 // readsEvent refuses to read an event where there is none yet.
 func (c *compiler) readsEvent(n ast.Node, what string) error {
-	if c.headerOnly {
+	switch {
+	case c.attempt:
+		return at(n, "`on` is asked before the body is read: it cannot use %s", what)
+	case c.whole && (what == "event" || what == "data"):
+		return at(n, "`fault` is asked of a whole answer: it cannot use %s", what)
+	case c.headerOnly:
 		return at(n, "`when` is asked before the body is there: it cannot use %s; `where` can", what)
 	}
 	return nil

@@ -83,6 +83,9 @@ func problem(t config.Text, err error) config.Problem {
 type wants struct {
 	yield  yield
 	header bool // it is asked before the body, when there is no event yet
+
+	attempt bool // so it is, and of an attempt, which may have no answer
+	whole   bool // it is asked of a whole body, which is no event
 }
 
 // compileExpression compiles an expression for its place in a rule. Every error is a *fault.
@@ -95,7 +98,7 @@ func compileExpression(source string, w wants) (*expression, error) {
 		offset, message := SyntaxError(err)
 		return nil, &fault{offset, message}
 	}
-	c := &compiler{headerOnly: w.header}
+	c := &compiler{headerOnly: w.header, attempt: w.attempt, whole: w.whole}
 	root, err := c.compile(tree.Node)
 	if err != nil {
 		return nil, err

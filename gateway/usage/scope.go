@@ -2,6 +2,7 @@ package usage
 
 import (
 	"net/http"
+	"time"
 
 	"windhover/gateway/stream"
 )
@@ -10,8 +11,13 @@ import (
 type Exchange struct {
 	Method string
 	Path   string // of the upstream request, as sent: percent-encoded, without query
-	Status int    // of the answer; 101 is a WebSocket session
+	Status int    // of the answer; 101 is a WebSocket session; 0: there was none
 	Header http.Header
+	// Attempt is the number of the attempt, Elapsed the time since the request arrived, and End how an attempt without an answer
+	// ended. Only an `on` asks for them.
+	Attempt int
+	Elapsed time.Duration
+	End     End
 	// Frames says that a WebSocket session is written as its connection's bytes; otherwise its messages are, a line each, as
 	// recordings keep them.
 	Frames bool
@@ -34,6 +40,14 @@ type scope struct {
 	element  index  // of an array there
 	json     node   // what paths are relative to; nothing where there is no event
 	found    bool   // a path that was asked for was there
+}
+
+// status is nothing where there was no answer: no such attempt is below 500.
+func (s *scope) status() value {
+	if s.exchange.Status == 0 {
+		return value{}
+	}
+	return ofInt(int64(s.exchange.Status))
 }
 
 // event is the JSON's own type, or what the framing calls the event. The JSON comes first because some providers send

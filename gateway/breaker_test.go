@@ -1,0 +1,274 @@
+package gateway
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// newTestBreaker opens after 3 failures that are half of all attempts within 10 s, for 30 s.
+func newTestBreaker() (b *breaker, log *lockedBuffer) {
+	log = new(lockedBuffer)
+	key := upstreamKey{"up", "up.test", "m-1"}
+	return newBreaker(key, key, breakerSettings{failures: 3, ratio: .5, window: 10 * time.Second, open: 30 * time.Second}, slog.New(slog.NewTextHandler(log, nil)), func() {}), log
+}
+
+// attempt lets an attempt through if it may, and ends it.
+func (b *breaker) attempt(v verdict) (ok bool) {
+	t, ok := b.admit()
+	t.tell(v, "status 503")
+	return ok
+}
+
+func (b *breaker) now() breakerState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state
+}
+
+func wantState(t *testing.T, b *breaker, want breakerState) {
+	t.Helper()
+	if got := b.now(); got != want {
+		t.Fatalf("state = %s, want %s", got, want)
+	}
+}
+
+func TestBreakerOpensWhenEnoughAttemptsFail(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		verdicts string // g: good, f: fault, s: silent
+		want     breakerState
+	}{
+		"two failures":                        {"ff", closed},
+		"three failures":                      {"fff", open},
+		"half of the attempts":                {"gfgfgf", open},
+		"less than half of them":              {"gggggfff", closed},
+		"what says nothing does not count":    {"ssssssssfff", open},
+		"nor does it fail":                    {"ssssssss", closed},
+		"good ones before are part of a half": {"ggffff", open},
+	} {
+		b, _ := newTestBreaker()
+		for _, v := range test.verdicts {
+			b.attempt(map[rune]verdict{'g': good, 'f': fault, 's': silent}[v])
+		}
+		if got := b.now(); got != test.want {
+			t.Errorf("%s: state = %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+func TestFailuresCountNoLongerThanTheWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker()
+		b.attempt(fault)
+		b.attempt(fault)
+		time.Sleep(11 * time.Second)
+		b.attempt(fault)
+		b.attempt(fault)
+		wantState(t, b, closed)
+		time.Sleep(5 * time.Second)
+		b.attempt(fault)
+		wantState(t, b, open)
+	})
+}
+
+// An attempt may take longer than the window: what it says counts when it is said.
+func TestSlowFailuresCountWhenTheyHappen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker()
+		var slow []ticket
+		for range 3 {
+			pass, _ := b.admit()
+			slow = append(slow, pass)
+		}
+		time.Sleep(15 * time.Minute)
+		for _, pass := range slow {
+			pass.tell(fault, "timeout_header")
+		}
+		wantState(t, b, open)
+	})
+}
+
+// Ten streams have begun well. When they break off, they are ten failures, and not half of twenty attempts.
+func TestStreamsThatBreakOffFailInPlaceOfBeingGood(t *testing.T) {
+	t.Parallel()
+	b, _ := newTestBreaker()
+	b.settings.ratio = 1
+	var streams []ticket
+	for range 10 {
+		pass, _ := b.admit()
+		pass.tell(good, "")
+		streams = append(streams, pass)
+	}
+	for i := range streams {
+		wantState(t, b, closed)
+		streams[i].tell(fault, "upstream_truncated")
+		streams[i].tell(fault, "upstream_truncated") // it counts once
+	}
+	wantState(t, b, open)
+}
+
+func TestHalfOpenBreakerLetsExactlyOneTry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker()
+		for range 3 {
+			b.attempt(fault)
+		}
+		time.Sleep(30 * time.Second)
+		var admitted atomic.Int64
+		var trial ticket
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() {
+				if pass, ok := b.admit(); ok {
+					admitted.Add(1)
+					trial = pass
+				}
+			})
+		}
+		all.Wait()
+		if n := admitted.Load(); n != 1 {
+			t.Fatalf("%d of 1000 requests may try, want 1", n)
+		}
+		wantState(t, b, halfOpen)
+		trial.tell(good, "")
+		wantState(t, b, closed)
+		if !b.attempt(good) {
+			t.Error("the breaker is closed and refuses")
+		}
+	})
+}
+
+func TestTrialDecides(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, log := newTestBreaker()
+		for range 3 {
+			b.attempt(fault)
+		}
+		time.Sleep(29 * time.Second)
+		if b.attempt(good) {
+			t.Error("a request may try after 29 s, want 30")
+		}
+		time.Sleep(time.Second)
+		b.attempt(fault)
+		wantState(t, b, open)
+		time.Sleep(30 * time.Second)
+		b.attempt(silent) // its client left: the next one tries
+		wantState(t, b, halfOpen)
+		b.attempt(good)
+		wantState(t, b, closed)
+		if got := strings.Count(log.String(), "the breaker of an upstream is "); got != 5 {
+			t.Errorf("the log has %d changes, want 5: open, half_open, open, half_open, closed and no more\n%s", got, log)
+		}
+	})
+}
+
+// A trial may wait for a very long answer. Others need not wait for it for ever.
+func TestTrialWithoutAnAnswerMakesRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker()
+		for range 3 {
+			b.attempt(fault)
+		}
+		time.Sleep(30 * time.Second)
+		stuck, ok := b.admit()
+		if !ok {
+			t.Fatal("nobody may try")
+		}
+		time.Sleep(29 * time.Second)
+		if _, ok := b.admit(); ok {
+			t.Error("a second one may try at once")
+		}
+		time.Sleep(time.Second)
+		next, ok := b.admit()
+		if !ok {
+			t.Error("nobody may try beside a trial that is stuck")
+		}
+		stuck.tell(fault, "timeout_header") // it is no longer the one that decides
+		wantState(t, b, halfOpen)
+		next.tell(good, "")
+		wantState(t, b, closed)
+	})
+}
+
+func TestOpenBreakerSaysWhenToComeAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newTestBreaker()
+		for range 3 {
+			b.attempt(fault)
+		}
+		time.Sleep(12 * time.Second)
+		f := b.refusal()
+		want := "up (up.test, m-1) gets no requests for now: too many failed, the last one 12s ago with status 503 (breaker)"
+		if f.status != http.StatusServiceUnavailable || f.code != "breaker_open" || f.retryAfter != 18*time.Second || f.message != want {
+			t.Errorf("refusal = %d %s, %s after %s, want 503 breaker_open, %s after 18s", f.status, f.code, f.message, f.retryAfter, want)
+		}
+	})
+}
+
+func TestRetryAfterIsReadInEveryForm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for text, want := range map[string]time.Duration{
+			"7": 7 * time.Second, "0": 0, "1.5": 1500 * time.Millisecond, "1e300": 24 * time.Hour,
+			time.Now().Add(time.Minute).UTC().Format(http.TimeFormat): time.Minute,
+			"Mon, 02 Jan 1995 15:04:05 GMT":                           0,
+		} {
+			if d, ok := retryAfter(http.Header{"Retry-After": {text}}); d != want || !ok {
+				t.Errorf("Retry-After: %s = %s, %v, want %s", text, d, ok, want)
+			}
+		}
+		for _, text := range []string{"", "soon", "-3", "NaN"} {
+			if d, ok := retryAfter(http.Header{"Retry-After": {text}}); ok {
+				t.Errorf("Retry-After: %s = %s, want none", text, d)
+			}
+		}
+		if d, _ := retryAfter(http.Header{"Retry-After": {"2"}, "Retry-After-Ms": {"1250"}}); d != 1250*time.Millisecond {
+			t.Errorf("Retry-After-Ms: 1250 = %s", d)
+		}
+	})
+}
+
+// Models are what clients choose.
+func TestBreakersAreBounded(t *testing.T) {
+	t.Parallel()
+	bs := breakers{log: slog.New(slog.DiscardHandler)}
+	p := &provider{name: "up", faults: faultPolicy{settings: breakerSettings{failures: 1, ratio: .1, window: time.Minute, open: time.Minute}}}
+	bs.connect(&Snapshot{providers: map[string]*provider{"up": p}})
+	failing := upstreamKey{"up", "up.test", "failing"}
+	bs.of(failing, p).attempt(fault)
+	for i := range 3 * maxBreakers {
+		bs.of(upstreamKey{"up", "up.test", itoa(i)}, p)
+	}
+	if n := len(bs.list()); n != maxBreakers {
+		t.Errorf("%d breakers, want %d", n, maxBreakers)
+	}
+	if got := bs.of(failing, p).now(); got != open {
+		t.Errorf("the one that is open was forgotten before others: it is %s", got)
+	}
+}
+
+func BenchmarkBreaker(b *testing.B) {
+	bs := breakers{log: slog.New(slog.DiscardHandler)}
+	p := &provider{name: "up", faults: faultPolicy{settings: breakerSettings{failures: 5, ratio: .5, window: time.Minute, open: time.Minute}}}
+	bs.connect(&Snapshot{providers: map[string]*provider{"up": p}})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			t, _ := bs.of(upstreamKey{"up", "up.test", "m-1"}, p).admit()
+			t.tell(good, "")
+			t.tell(silent, "")
+		}
+	})
+}
