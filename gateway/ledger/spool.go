@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"windhover/gateway/usage"
@@ -36,11 +37,12 @@ type spool struct {
 	limit  int64 // bytes of all segments together
 	owner  string
 	logger *slog.Logger
+	made   atomic.Int64 // segments
 
 	mu      sync.Mutex
 	direct  bool     // batches go to the store, and nothing is kept here
 	current *segment // nil: none is being written
-	begun   int      // segments
+	spare   *segment // what is written next; nil: it has to be made
 	others  int64    // bytes of all other segments, when they were counted last
 	held    []*usage.Record
 	failure error     // why the disk took nothing last time; nil: it did
@@ -94,7 +96,7 @@ func (s *spool) fallBack(batch []*usage.Record) {
 func (s *spool) goDirect() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current == nil && len(s.held) == 0 {
+	if (s.current == nil || s.current.size == 0) && len(s.held) == 0 {
 		s.direct = true
 	}
 	return s.direct
@@ -157,28 +159,57 @@ func (s *spool) append(records []*usage.Record) error {
 	return s.current.append(records)
 }
 
-// begin opens the next segment.
+// begin begins the next segment.
 func (s *spool) begin() error {
-	if err := os.MkdirAll(s.folder, folderMode); err != nil {
-		return fmt.Errorf("make the spool's folder: %w", err)
+	next := s.spare
+	s.spare = nil
+	if next == nil || !owned(next.file) { // somebody may have removed it
+		made, err := s.make()
+		if err != nil {
+			return err
+		}
+		next = made
 	}
-	if _, err := s.list(); err != nil {
-		return err
+	s.current = next
+	_, err := s.list() // the limit is on all of them
+	return err
+}
+
+// prepare makes the next segment in advance, so that who keeps a batch has nothing to do but to write it: a busy disk can
+// take tenths of a second to make a file. What goes wrong here shows when the segment is needed.
+func (s *spool) prepare() {
+	s.mu.Lock()
+	ready := s.spare != nil || s.failure != nil
+	s.mu.Unlock()
+	if ready {
+		return
+	}
+	next, err := s.make()
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = next // only the writer prepares
+}
+
+// make makes a segment that others leave alone.
+func (s *spool) make() (*segment, error) {
+	if err := os.MkdirAll(s.folder, folderMode); err != nil {
+		return nil, fmt.Errorf("make the spool's folder: %w", err)
 	}
 	for {
-		s.begun++
 		// The names of one gateway, and mostly those of several, are in the order of time.
-		name := fmt.Sprintf("%019d-%s-%d%s", time.Now().UnixNano(), s.owner, s.begun, segmentExtension)
+		name := fmt.Sprintf("%019d-%s-%d%s", time.Now().UnixNano(), s.owner, s.made.Add(1), segmentExtension)
 		f, err := os.OpenFile(filepath.Join(s.folder, name), os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, fileMode)
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("begin a segment of the spool: %w", err)
+			return nil, fmt.Errorf("begin a segment of the spool: %w", err)
 		}
 		if owned(f) {
-			s.current = &segment{file: f, prices: map[string]bool{}}
-			return nil
+			return &segment{file: f, prices: map[string]bool{}}, nil
 		}
 		f.Close() // somebody has taken it in between the two calls, empty as it was
 	}
@@ -200,18 +231,33 @@ func owned(f *os.File) bool {
 
 // close ends the current segment, so that it can be taken in.
 func (s *spool) close() {
+	s.prepare()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rotate()
 }
 
 func (s *spool) rotate() {
-	if s.current == nil {
+	if s.current == nil || s.current.size == 0 {
 		return
 	}
 	s.others += s.current.size
 	_ = s.current.file.Close() // what was written has been seen to; nothing is buffered here
 	s.current = nil
+}
+
+// end closes the current segment, and leaves none that is empty.
+func (s *spool) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rotate()
+	for _, empty := range []*segment{s.current, s.spare} {
+		if empty != nil {
+			_ = os.Remove(empty.file.Name())
+			_ = empty.file.Close()
+		}
+	}
+	s.current, s.spare = nil, nil
 }
 
 // segments are the paths of all segments, the oldest first.

@@ -45,10 +45,14 @@ func (w *writer) takeIn() error {
 // takeSegments takes in all segments that nobody writes, and returns how many records they had.
 func (w *writer) takeSegments() (records int, err error) {
 	paths, err := w.spool.segments()
-	if err != nil {
-		w.logger.Error("the ledger's spool cannot be read", "spool", w.spool.folder, "error", err)
-		return 0, nil // it is not the store that fails
+	if err != nil { // it is not the store that fails
+		if !w.unreadable {
+			w.logger.Error("the ledger's spool cannot be read", "spool", w.spool.folder, "error", err)
+		}
+		w.unreadable = true
+		return 0, nil
 	}
+	w.unreadable = false
 	in := intake{spool: w.spool, paths: paths}
 	defer in.close()
 	for !in.ended() {

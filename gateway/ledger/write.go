@@ -20,13 +20,14 @@ var errSlow = errors.New("it takes too long to commit a batch")
 // writer is what the writing goroutine knows. It alone calls the store, but for readers.
 type writer struct {
 	*Ledger
-	unlock   func() // nil: the lock is not ours
-	warned   bool   // of a network file system
-	store    Store  // nil: it is not open
-	file     fs.FileInfo
-	failures int  // of the store, one after the other
-	slow     bool // the last commit was
-	expire   *time.Timer
+	unlock     func() // nil: the lock is not ours
+	warned     bool   // of a network file system
+	store      Store  // nil: it is not open
+	file       fs.FileInfo
+	unreadable bool // the spool is, which was said
+	failures   int  // of the store, one after the other
+	slow       bool // the last commit was
+	expire     *time.Timer
 }
 
 // write brings batches to the store until the collector has ended and nothing is left.
@@ -142,6 +143,7 @@ func (w *writer) finish() {
 		_ = w.takeIn() // Close says what is left
 		w.closeStore()
 	}
+	w.spool.end()
 	if w.unlock != nil {
 		w.unlock()
 	}
