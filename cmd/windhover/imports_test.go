@@ -22,7 +22,7 @@ func TestImportsPointDown(t *testing.T) {
 		"windhover/gateway/ledger/sqlite":     {"windhover/gateway/ledger", "windhover/gateway/ledger/sqlstore", "windhover/gateway/usage"},
 		"windhover/gateway/ledger/postgres":   {"windhover/gateway/ledger", "windhover/gateway/ledger/sqlstore", "windhover/gateway/usage"},
 		"windhover/gateway/ledger/ledgertest": {"windhover/gateway/ledger", "windhover/gateway/usage"},
-		"windhover/gateway/ledger/usageapi":   {"windhover/gateway/ledger", "windhover/gateway/usage"},
+		"windhover/gateway/ledger/usageapi":   {"windhover/config", "windhover/gateway/ledger", "windhover/gateway/usage"},
 		"windhover/gateway":                   {"windhover/config", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/usage"},
 		"windhover/cmd/windhover":             {"windhover", "windhover/config", "windhover/gateway", "windhover/gateway/ledger", "windhover/gateway/ledger/ledgertest", "windhover/gateway/ledger/postgres", "windhover/gateway/ledger/sqlite", "windhover/gateway/ledger/usageapi", "windhover/gateway/price", "windhover/gateway/stream", "windhover/gateway/telemetry", "windhover/gateway/usage"},
 	}
