@@ -57,13 +57,16 @@ func (l *load) stream(ctx context.Context, client *http.Client, url string) {
 // read takes an answer to its end, or leaves before.
 func (l *load) read(res *http.Response, leave func()) {
 	defer res.Body.Close()
-	leaver, lines := rand.IntN(100) < leavers, 0
+	lines, leaves := 0, 0
+	if rand.IntN(100) < leavers {
+		leaves = 1 + rand.IntN(4) // every stream has as many lines
+	}
 	body := bufio.NewScanner(res.Body)
 	done := false
 	for body.Scan() {
 		lines++
 		done = done || body.Text() == "data: [DONE]"
-		if leaver && lines == 1+rand.IntN(6) {
+		if lines == leaves {
 			l.left.Add(1)
 			leave()
 			return
