@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,7 +151,10 @@ func (d *decoder) duration(n *node) Duration {
 	}
 	x, err := ParseDuration(n.text)
 	if err != nil {
-		d.reject(n, "timeout %v", err)
+		if strings.Contains(n.path, "timeouts.") {
+			err = fmt.Errorf("timeout %w", err)
+		}
+		d.reject(n, "%v", err)
 		return Duration{}
 	}
 	return Duration{Duration: x, Set: true}
