@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,10 +150,7 @@ func (d *decoder) duration(n *node) Duration {
 	}
 	x, err := ParseDuration(n.text)
 	if err != nil {
-		if strings.Contains(n.path, "timeouts.") {
-			err = fmt.Errorf("timeout %w", err)
-		}
-		d.reject(n, "%v", err)
+		d.reject(n, "timeout %v", err)
 		return Duration{}
 	}
 	return Duration{Duration: x, Set: true}
