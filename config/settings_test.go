@@ -204,6 +204,11 @@ func TestSettingsNameEveryProblem(t *testing.T) {
 		{"no address", "", nil, []string{"--listen=5501"}, "--listen: 5501 is no address; write HOST:PORT, :PORT for every interface, or unix:/PATH"},
 		{"no port", "", nil, []string{"--admin=localhost:http"}, "--admin: port http is no number from 0 to 65535"},
 		{"port too high", "", nil, []string{"--listen=:65536"}, "--listen: port 65536 is no number from 0 to 65535"},
+		{"no count", "max_requests: -1", []string{"WINDHOVER_MAX_BODY=5"}, []string{"--max-header=0B", "--body-memory=lots"},
+			"--body-memory: lots is no size; write it as in 512KiB, 64MiB, 2GiB or 4096B\n" +
+				"--max-header: 0B leaves no room for anything; write a size such as 1MiB\n" +
+				"windhover.yaml:1:15: max_requests: -1 is no whole number from 0\n" +
+				"WINDHOVER_MAX_BODY: 5 has no unit; write 5MiB, or 5B for bytes"},
 		{"no switch", "", []string{"WINDHOVER_ADMIN_OPEN=yes"}, nil, "WINDHOVER_ADMIN_OPEN: yes is none of true, false"},
 		{"no level", "", nil, []string{"--log-level=wran"}, "--log-level: wran is none of debug, info, warn, error; did you mean warn?"},
 		{"negative duration", "drain_timeout: -5s", nil, nil, "windhover.yaml:1:16: drain_timeout: -5s is negative; write 0s to turn it off"},

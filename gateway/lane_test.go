@@ -217,3 +217,34 @@ func FuzzLane(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRequestHeader holds that whatever header a client sends, what goes upstream has no credential of another provider, nothing that
+// belongs to one connection, and what the file sets.
+func FuzzRequestHeader(f *testing.F) {
+	for _, block := range []string{"X-Api-Key: a\r\nauthorization: b\r\n", "Connection: X-Own, close\r\nX-Own: theirs\r\n", "cookie: a\r\nCOOKIE: b\r\nTe: trailers, gzip\r\n", "X_Api_Key: a\r\nTransfer-Encoding: chunked\r\n", "Via: x\r\nX-Forwarded-For: y\r\n"} {
+		f.Add(block)
+	}
+	s, err := Compile(load(f, leadingTo("up.example", onUp("auth: authorization", "request: {headers: {remove: [Via, X-Forwarded-*], set: {X-Own: ours}}}"))), CompileOptions{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	w := &s.providers["up"].request
+	f.Fuzz(func(t *testing.T, block string) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET / HTTP/1.1\r\nHost: g\r\n" + block + "\r\n")))
+		if err != nil {
+			return
+		}
+		out, err := w.requestHeader(r.Header, new(scope))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, values := range out {
+			if w.foreign.headers[name] || hopByHop(name) && name != "Te" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") {
+				t.Errorf("%q lets %s: %q through", block, name, values)
+			}
+		}
+		if !slices.Equal(out["X-Own"], []string{"ours"}) {
+			t.Errorf("%q makes X-Own %q, want what the file sets", block, out["X-Own"])
+		}
+	})
+}

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
 	"windhover/gateway"
 )
+
+// lastRequests is how long a connection that was accepted last may take to send its request.
+const lastRequests = time.Second
 
 // lastBytes is how long a connection may take to send its client what the gateway has already written.
 const lastBytes = 5 * time.Second
@@ -23,10 +27,14 @@ type draining struct {
 
 // drain lets open exchanges finish: readiness off, after the delay no new connections, and then up to the timeout. What is
 // still open ends as `shutdown`. The end of hurry ends both times.
-func (d draining) drain(hurry context.Context, server *http.Server) {
+func (d draining) drain(hurry context.Context, server *http.Server, listener net.Listener, accepted *arrivals) {
 	d.logger.Info("shutting down; a second signal ends open exchanges", "drain_delay", d.delay.String(), "drain_timeout", d.timeout.String())
 	d.gateway.Drain()
 	wait(hurry, d.delay)
+
+	// From Shutdown on, net/http hangs up on a request that it has read: what came last has to be on its way before.
+	_ = listener.Close()
+	accepted.wait(hurry, lastRequests)
 
 	closing, cut := context.WithCancel(context.Background())
 	defer cut()

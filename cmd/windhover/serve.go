@@ -138,14 +138,14 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 
 // serveClients serves until the first signal to stop, and then lets open exchanges finish.
 func serveClients(signals *signals, listener net.Listener, server *http.Server, d draining) error {
-	failed := make(chan error, 1)
+	failed, accepted := make(chan error, 1), newArrivals(server)
 	go func() { failed <- serveOn(listener, server) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-signals.stopped.Done():
 	}
-	d.drain(signals.again(), server)
+	d.drain(signals.again(), server, listener, accepted)
 	return nil
 }
 
