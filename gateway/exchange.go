@@ -34,6 +34,7 @@ type exchange struct {
 	record   *usage.Record
 	sent     bool // the answer's header went to the client
 	arrived  time.Time
+	bodyGone bool // a further attempt would have been made, had the request's body been kept
 	further  bool // what the client gets is not what came of the first attempt
 
 	errorBody *errorBody // of the newest answer; nil: nobody asks for it

@@ -143,6 +143,10 @@ func (x *exchange) replayable() bool {
 	if x.body == nil || x.body.kept() || x.conn == nil && x.body.count() == 0 {
 		return true
 	}
+	if x.bodyGone {
+		return false // it was said
+	}
+	x.bodyGone = true
 	x.provider.tally.bodyGone.Add(1)
 	x.gateway.log.Info("no further attempt: the request's body is larger than what is kept, or comes without a length (retry_buffer)",
 		"request_id", x.record.RequestID, "provider", x.provider.name)
