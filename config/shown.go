@@ -23,6 +23,10 @@ func (f *File) Shown() map[string]any {
 // shownValue is a value with the keys that its tags give it, or nil where the file gives nothing.
 func shownValue(v reflect.Value) any {
 	switch x := v.Interface().(type) {
+	case Count, Ratio:
+		if v.IsZero() {
+			return nil
+		}
 	case Text:
 		return given(x.Value)
 	case Template:
@@ -44,10 +48,6 @@ func shownValue(v reflect.Value) any {
 			return nil
 		}
 		return x.String()
-	case Count, Ratio:
-		if v.IsZero() {
-			return nil
-		}
 	case map[string]Template:
 		return shownTemplates(x)
 	}

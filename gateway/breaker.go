@@ -205,7 +205,7 @@ func (b *breaker) refusal() *failure {
 		wait = max(wait, time.Until(b.since.Add(b.settings.open)))
 	}
 	return &failure{
-		status: http.StatusServiceUnavailable, kind: "unavailable", code: "breaker_open", retryAfter: wait,
+		status: http.StatusServiceUnavailable, kind: "unavailable", code: "breaker_open", retryAfter: wholeSeconds(wait),
 		message: fmt.Sprintf("%s gets no requests for now: too many failed, the last one %s ago with %s (breaker)", b.shown, time.Since(b.failed).Round(time.Second), b.reason),
 	}
 }
@@ -214,7 +214,12 @@ func (b *breaker) refusal() *failure {
 func (b *breaker) patience(rest time.Duration) *failure {
 	b.refused.Add(1)
 	return &failure{
-		status: http.StatusTooManyRequests, kind: "throttled", code: "throttled", retryAfter: rest,
+		status: http.StatusTooManyRequests, kind: "throttled", code: "throttled", retryAfter: wholeSeconds(rest),
 		message: fmt.Sprintf("%s gets no requests for now: it has asked for time (throttle)", b.shown),
 	}
+}
+
+// wholeSeconds rounds up: who comes a moment too early has come for nothing.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }

@@ -11,14 +11,13 @@ import (
 
 // failure is an answer that the gateway makes itself.
 type failure struct {
-	status    int
-	kind      string   // the JSON's type, without gateway_
-	code      string   // the JSON's code and the value of X-Windhover-Error
-	message   string   // one sentence for a person: what, why, remedy
-	scheme    string   // that WWW-Authenticate asks for; empty: none
-	providers []string // the known ones, where the client named none of them
-
-	retryAfter time.Duration // when to come again, rounded up to seconds; 0: nothing is known of that
+	status     int
+	kind       string        // the JSON's type, without gateway_
+	code       string        // the JSON's code and the value of X-Windhover-Error
+	message    string        // one sentence for a person: what, why, remedy
+	scheme     string        // that WWW-Authenticate asks for; empty: none
+	retryAfter time.Duration // in whole seconds; 0: nothing is said about it
+	providers  []string      // the known ones, where the client named none of them
 }
 
 func (f *failure) Error() string { return f.message }
@@ -53,7 +52,7 @@ func (f *failure) write(w http.ResponseWriter) {
 		h.Set("Www-Authenticate", f.scheme)
 	}
 	if f.retryAfter > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((f.retryAfter+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After", strconv.Itoa(int(f.retryAfter/time.Second)))
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -33,11 +33,6 @@ type exchange struct {
 	observer *usage.Observer
 	record   *usage.Record
 	sent     bool // the answer's header went to the client
-	arrived  time.Time
-	bodyGone bool // a further attempt would have been made, had the request's body been kept
-	further  bool // what the client gets is not what came of the first attempt
-
-	errorBody *errorBody // of the newest answer; nil: nobody asks for it
 
 	remover *usageRemover // nil: nothing is taken out of the answer
 
@@ -52,6 +47,11 @@ type exchange struct {
 	tries     int      // how often a connection was taken
 
 	left usage.End // what had interrupted the exchange when its answer came to a clean end; empty if nothing had
+
+	arrived   time.Time
+	bodyGone  bool       // a further attempt would have been made, had the request's body been kept
+	further   bool       // what the client gets is not what came of the first attempt
+	errorBody *errorBody // of the newest answer; nil: nobody asks for it
 
 	idle, write stepTimer
 	total       *time.Timer // nil: no limit

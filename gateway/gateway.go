@@ -100,7 +100,8 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{decoding: stream.NewBudget(decodeMemory), options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}, breakers: breakers{log: o.Logger}, checks: checkers{log: o.Logger, roots: o.roots}}
+	g := &Gateway{decoding: stream.NewBudget(decodeMemory), options: o, log: o.Logger, paths: f.Paths, transports: transports{roots: o.roots}}
+	g.breakers.log, g.checks.log, g.checks.roots = o.Logger, o.Logger, o.roots
 	g.use(s)
 	g.pages = g.newPages()
 	return g, nil

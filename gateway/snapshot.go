@@ -32,16 +32,16 @@ type provider struct {
 	rules    *usage.Rules
 	mask     mask // of what stands in its addresses
 
-	asksUsage bool // in streams that do not report it by themselves
-
-	idle, total, write time.Duration // 0: no limit
-
 	faults   faultPolicy
 	retry    *retry       // nil: none
 	fallback *fallback    // nil: none
 	keeps    int64        // up to which size a request's body is read before it is sent, in bytes
 	health   *healthCheck // nil: none
 	tally    *tally       // given by breakers.connect before the snapshot is stored
+
+	asksUsage bool // in streams that do not report it by themselves
+
+	idle, total, write time.Duration // 0: no limit
 }
 
 // The timeouts of a provider that gives none. None is shorter than the official SDKs' own, so that the client's fires first.
@@ -68,8 +68,8 @@ func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 		p, more := compileProvider(f.Providers[name], sets)
 		problems = append(problems, more...)
 		problems = append(problems, p.checkCredential(f.Providers[name])...)
-		problems = append(problems, s.checkFallback(f.Providers[name])...)
 		s.providers[name] = p
+		problems = append(problems, s.checkFallback(f.Providers[name])...)
 	}
 	if !o.Loopback {
 		problems = append(problems, checkAccess(f)...)
