@@ -185,6 +185,9 @@ func (x *exchange) prepare(out *http.Request) (*http.Request, bool) {
 	if !rewind(next) {
 		return nil, false
 	}
+	if !x.added && x.body.kept() {
+		setBody(next, x.body.all) // out asks for usage, which the provider may have declined since
+	}
 	held, upstream := x.ticket, x.upstream
 	if refused := x.enter(out.URL.Host); refused != nil {
 		x.ticket, x.upstream = held, upstream
@@ -208,8 +211,9 @@ func (x *exchange) abandon(got reached) {
 	} else {
 		ended.code = got.failure.code
 	}
+	asked := x.record.StreamUsage
 	x.endAttempt(ended)
-	x.further = true
+	x.record.StreamUsage, x.further = asked, true
 	x.beginInformational()
 }
 
