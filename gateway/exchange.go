@@ -181,14 +181,14 @@ func report(rec *usage.Record, found usage.Result) {
 // refuse answers in the upstream's place.
 func (x *exchange) refuse(end usage.End, f *failure) {
 	x.record.End, x.record.Status, x.record.Error = end, f.status, f.code
-	x.sign(x.w.Header())
+	x.mark(x.w.Header())
 	x.closeUnread()
 	x.sent = true
 	f.write(x.w)
 }
 
-// sign adds to an answer what the client can quote: the request, and who has answered where that is not plain.
-func (x *exchange) sign(h http.Header) {
+// mark adds to an answer what the client can quote: the request, and who has answered where that is not plain.
+func (x *exchange) mark(h http.Header) {
 	h[headerRequestID] = []string{x.record.RequestID}
 	if x.further {
 		h[headerAttempt], h[headerProvider] = []string{strconv.Itoa(x.record.Attempt)}, []string{x.record.Provider}

@@ -224,7 +224,7 @@ func (x *exchange) answer(res *http.Response) {
 	h := x.w.Header()
 	x.unask(res)
 	x.provider.response.responseHeader(h, res.Header, &x.match.scope)
-	x.sign(h)
+	x.mark(h)
 	x.announceTrailers(res)
 	x.closeUnread()
 	x.record.Status = res.StatusCode

@@ -57,7 +57,7 @@ func (x *exchange) writeSwitch(w *bufio.Writer, res *http.Response) error {
 	h := make(http.Header)
 	x.provider.response.responseHeader(h, res.Header, &x.match.scope)
 	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, res.Header["Upgrade"]
-	x.sign(h)
+	x.mark(h)
 	if _, err := fmt.Fprintf(w, "HTTP/1.1 %s\r\n", res.Status); err != nil {
 		return err
 	}
