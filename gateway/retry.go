@@ -46,7 +46,7 @@ type reached struct {
 // reach asks upstream, and asks again, or somebody else, as the provider says. Nobody is asked a second time who may have seen
 // the request, unless the provider says so for what came of it.
 func (x *exchange) reach(t target, out *http.Request) reached {
-	if refused := x.enter(out.URL.Host); refused != nil {
+	if refused := x.admitUpstream(out.URL.Host); refused != nil {
 		return x.fallBack(t, reached{end: usage.EndRejected, failure: refused})
 	}
 	if x.provider.retry == nil && x.provider.fallback == nil {
@@ -189,11 +189,11 @@ func (x *exchange) prepare(out *http.Request) (*http.Request, bool) {
 		setBody(next, x.body.all) // out asks for usage, which the provider may have declined since
 	}
 	held, upstream := x.ticket, x.upstream
-	if refused := x.enter(out.URL.Host); refused != nil {
+	if refused := x.admitUpstream(out.URL.Host); refused != nil {
 		x.ticket, x.upstream = held, upstream
 		return nil, false
 	}
-	held.tell(silent, "")
+	held.tell(saysNothing, "")
 	x.errorBody = nil
 	return next, true
 }
@@ -223,8 +223,8 @@ type retryBudget struct{ tenths atomic.Int64 }
 
 const maxRetryTenths = 100
 
-func newTally() *tally {
-	t := new(tally)
+func newTally() *providerTally {
+	t := new(providerTally)
 	t.budget.tenths.Store(maxRetryTenths)
 	return t
 }

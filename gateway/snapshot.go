@@ -33,11 +33,11 @@ type provider struct {
 	mask     mask // of what stands in its addresses
 
 	faults   faultPolicy
-	retry    *retry       // nil: none
-	fallback *fallback    // nil: none
-	keeps    int64        // up to which size a request's body is read before it is sent, in bytes
-	health   *healthCheck // nil: none
-	tally    *tally       // given by breakers.connect before the snapshot is stored
+	retry    *retry         // nil: none
+	fallback *fallback      // nil: none
+	keeps    int64          // up to which size a request's body is read before it is sent, in bytes
+	health   *healthCheck   // nil: none
+	tally    *providerTally // given by breakers.connect before the snapshot is stored
 
 	asksUsage bool // in streams that do not report it by themselves
 
