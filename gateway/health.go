@@ -102,8 +102,10 @@ func (c *checkers) use(s *Snapshot) {
 	c.mu.Lock()
 	c.states = states
 	c.mu.Unlock()
-	for name := range states {
-		c.running.Go(func() { c.watch(ctx, s.providers[name]) })
+	for _, p := range s.providers { // states belongs to those that run by now
+		if p.health != nil {
+			c.running.Go(func() { c.watch(ctx, p) })
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -203,10 +204,9 @@ func (x *exchange) abandon(got reached) {
 	if got.cancel == nil {
 		return
 	}
-	got.cancel()
+	got.release()
 	ended := attemptEnd{end: got.end, took: got.took}
 	if got.res != nil {
-		_ = got.res.Body.Close()
 		ended.end, ended.status = usage.EndComplete, got.res.StatusCode
 	} else {
 		ended.code = got.failure.code
@@ -215,6 +215,25 @@ func (x *exchange) abandon(got reached) {
 	x.endAttempt(ended)
 	x.record.StreamUsage, x.further = asked, true
 	x.beginInformational()
+}
+
+// restTime is how long the rest of a short answer may keep the next attempt waiting.
+const restTime = 100 * time.Millisecond
+
+// release gives up what the attempt holds. A short answer is read to its end, so that its connection can be used again. To cancel
+// comes before Close, which on HTTP/2 would wait until the request's body was sent.
+func (r reached) release() {
+	if r.res == nil {
+		r.cancel()
+		return
+	}
+	if n := r.res.ContentLength; n > 0 && n <= smallBody {
+		late := time.AfterFunc(restTime, r.cancel)
+		_, _ = io.CopyN(io.Discard, r.res.Body, n)
+		late.Stop()
+	}
+	r.cancel()
+	_ = r.res.Body.Close()
 }
 
 // retryBudget bounds retries to a share of the traffic: each request earns a tenth of one, and what is not spent adds up to a

@@ -464,3 +464,31 @@ func TestRetriesAskForUsageAsTheFirstAttemptDid(t *testing.T) {
 		})
 	}
 }
+
+func TestConnectionOfAnAbandonedAnswerIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	for _, upstream := range versions {
+		var mu sync.Mutex
+		connections := make(map[string]bool)
+		var n atomic.Int64
+		g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			mu.Lock()
+			connections[r.RemoteAddr] = true
+			mu.Unlock()
+			if n.Add(1) < 4 {
+				w.WriteHeader(429)
+				io.WriteString(w, strings.Repeat("x", 2000))
+			}
+		}, onUp("retry: {attempts: 4, backoff: 1ms, on: status == 429}"))
+		if res, _ := g.post(t, "/up/", "x"); res.StatusCode != 200 {
+			t.Errorf("%s: status = %d, want 200", upstream, res.StatusCode)
+		}
+		g.wait(t, 4)
+		mu.Lock()
+		if len(connections) != 1 {
+			t.Errorf("%s: %d connections for 4 attempts, want 1", upstream, len(connections))
+		}
+		mu.Unlock()
+	}
+}
