@@ -3,6 +3,7 @@ package gateway
 import (
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -271,4 +272,28 @@ func BenchmarkBreaker(b *testing.B) {
 			t.tell(saysNothing, "")
 		}
 	})
+}
+
+// What a client waits for that an open breaker holds back.
+func BenchmarkRefusal(b *testing.B) {
+	g, err := New(load(b, leadingTo(closedAddress(b), onUp(quick))), Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ask := func() int {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", "/up/", strings.NewReader(`{"model":"m-1"}`))
+		r.RequestURI = "/up/"
+		g.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 3 {
+		ask()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if code := ask(); code != http.StatusServiceUnavailable {
+			b.Fatalf("status = %d, want 503", code)
+		}
+	}
 }
