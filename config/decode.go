@@ -37,6 +37,10 @@ func (r *Rule) place(n *node, broken bool)     { r.Pos, r.YAML, r.Broken = n.pos
 // value fills v, which must be addressable, from n.
 func (d *decoder) value(n *node, v reflect.Value, f field) {
 	switch p := v.Addr().Interface().(type) {
+	case *Count:
+		*p = d.count(n, f)
+	case *Ratio:
+		*p = d.ratio(n, f)
 	case *Text:
 		*p, _ = d.text(n, f)
 	case *TextList:
@@ -55,10 +59,6 @@ func (d *decoder) value(n *node, v reflect.Value, f field) {
 		*p = d.duration(n, f)
 	case *ByteSize:
 		*p = d.size(n)
-	case *Count:
-		*p = d.count(n, f)
-	case *Ratio:
-		*p = d.ratio(n, f)
 	case **bool:
 		*p = d.truth(n)
 	case *int:

@@ -73,6 +73,8 @@ func (d *decoder) inForm(n *node, f field) bool {
 // formCheck is what says whether a text has a form; nil where any will do.
 func (d *decoder) formCheck(form string) func(*node) bool {
 	switch form {
+	case "check":
+		return d.isCheck
 	case "expression":
 		return d.isExpression
 	case "header name":
@@ -85,8 +87,6 @@ func (d *decoder) formCheck(form string) func(*node) bool {
 		return d.isPricing
 	case "carrier":
 		return d.isCarrier
-	case "check":
-		return d.isCheck
 	}
 	return nil
 }

@@ -167,6 +167,10 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(maxText))}
 	}
 	switch t {
+	case reflect.TypeFor[Count]():
+		return &jsonschema.Schema{Type: "integer"}
+	case reflect.TypeFor[Ratio]():
+		return &jsonschema.Schema{Type: "number", ExclusiveMinimum: "0", Maximum: "1"}
 	case reflect.TypeFor[Text](), reflect.TypeFor[Template](), reflect.TypeFor[SecretText](), reflect.TypeFor[PEM]():
 		return text()
 	case reflect.TypeFor[HTTPVersion]():
@@ -177,10 +181,6 @@ func scalarSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"30s", "15m", "1h30m"}}
 	case reflect.TypeFor[ByteSize]():
 		return &jsonschema.Schema{Type: "string", Pattern: sizePattern, Examples: []any{"512KiB", "20MiB"}}
-	case reflect.TypeFor[Count]():
-		return &jsonschema.Schema{Type: "integer"}
-	case reflect.TypeFor[Ratio]():
-		return &jsonschema.Schema{Type: "number", ExclusiveMinimum: "0", Maximum: "1"}
 	case reflect.TypeFor[FieldGroup]():
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: expressionSchema()}
 	case reflect.TypeFor[Decimal]():
@@ -207,6 +207,9 @@ func expressionSchema() *jsonschema.Schema {
 func refine(typ reflect.Type, schema *jsonschema.Schema) {
 	for _, f := range fieldsOf(typ) {
 		property, _ := schema.Properties.Get(f.key)
+		if f.maximum > 0 {
+			property.Minimum, property.Maximum = json.Number(strconv.Itoa(f.minimum)), json.Number(strconv.Itoa(f.maximum))
+		}
 		switch f.form {
 		case "expression":
 			property.MaxLength = new(uint64(maxExpression))
@@ -243,9 +246,6 @@ func refine(typ reflect.Type, schema *jsonschema.Schema) {
 				Pattern: `^[a-z0-9][a-z0-9._-]{0,62}$`,
 				Not:     &jsonschema.Schema{Enum: []any{"health", "providers", "favicon.ico"}},
 			}
-		}
-		if f.maximum > 0 {
-			property.Minimum, property.Maximum = json.Number(strconv.Itoa(f.minimum)), json.Number(strconv.Itoa(f.maximum))
 		}
 		if typ.FieldByIndex(f.index).Type.Kind() == reflect.Int && f.enum == nil {
 			property.Minimum = "1"

@@ -24,6 +24,10 @@ func (f *File) Shown() map[string]any {
 // shownValue is a value with the keys that its tags give it, or nil where the file gives nothing.
 func shownValue(v reflect.Value) any {
 	switch x := v.Interface().(type) {
+	case Count, Ratio:
+		if v.IsZero() {
+			return nil
+		}
 	case Text:
 		return given(x.Value)
 	case Template:
@@ -45,8 +49,8 @@ func shownValue(v reflect.Value) any {
 			return nil
 		}
 		return x.String()
-	case int, Count, Ratio:
-		if v.IsZero() {
+	case int:
+		if x == 0 {
 			return nil
 		}
 	case map[string]Template:

@@ -94,8 +94,11 @@ func (b *requestBody) readAll() ([]byte, error) {
 	return body, err
 }
 
-// kept reports whether the whole body is in memory.
+// kept reports whether the whole body is in memory. No body is not.
 func (b *requestBody) kept() bool {
+	if b == nil {
+		return false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.all != nil && b.ended

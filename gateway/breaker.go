@@ -64,22 +64,22 @@ func newBreakerSettings(c config.Breaker) breakerSettings {
 type breakerState string
 
 const (
-	closed   breakerState = "closed"    // everything passes
-	open     breakerState = "open"      // nothing does
-	halfOpen breakerState = "half_open" // one at a time does
+	breakerClosed   breakerState = "closed"    // everything passes
+	breakerOpen     breakerState = "open"      // nothing does
+	breakerHalfOpen breakerState = "half_open" // one at a time does
 )
 
 // verdict is what an attempt says about its upstream.
 type verdict uint8
 
 const (
-	silent verdict = iota // nothing: the client left, or the fault is its own
-	good
-	fault
+	saysNothing verdict = iota // nothing: the client left, or the fault is its own
+	saysGood
+	saysFault
 )
 
 func newBreaker(key, shown upstreamKey, s breakerSettings, log *slog.Logger, opened func()) *breaker {
-	return &breaker{key: key, shown: shown, settings: s, log: log, opened: opened, state: closed, since: time.Now(), recent: newWindow(s.window)}
+	return &breaker{key: key, shown: shown, settings: s, log: log, opened: opened, state: breakerClosed, since: time.Now(), recent: newWindow(s.window)}
 }
 
 // ticket is the leave of one attempt to go upstream.
@@ -93,7 +93,7 @@ type ticket struct {
 func (b *breaker) admit() (t ticket, ok bool) {
 	b.change(func(now time.Time) {
 		t, ok = ticket{breaker: b}, true
-		if b.state != closed {
+		if b.state != breakerClosed {
 			t.trial, ok = b.try(now)
 		}
 	})
@@ -102,11 +102,11 @@ func (b *breaker) admit() (t ticket, ok bool) {
 
 // try makes an attempt the trial, if it is time for one.
 func (b *breaker) try(now time.Time) (trial int, ok bool) {
-	if b.state == open {
+	if b.state == breakerOpen {
 		if now.Sub(b.since) < b.settings.open {
 			return 0, false
 		}
-		b.become(halfOpen, now)
+		b.become(breakerHalfOpen, now)
 	}
 	// A trial that has no answer for as long as the breaker was open lets the next one try.
 	if !b.tried.IsZero() && now.Sub(b.tried) < b.settings.open {
@@ -120,21 +120,21 @@ func (b *breaker) try(now time.Time) (trial int, ok bool) {
 // tell says what is known of the attempt. It counts once; only that it is good can be taken back later.
 func (t *ticket) tell(v verdict, reason string) {
 	b := t.breaker
-	if b == nil || v == good && t.good {
+	if b == nil || v == saysGood && t.good {
 		return
 	}
 	b.change(func(now time.Time) {
-		if v == fault {
+		if v == saysFault {
 			b.reason, b.failed = reason, now
 		}
 		switch {
-		case b.state == closed:
+		case b.state == breakerClosed:
 			b.count(v, t.good, now)
-		case b.state == halfOpen && t.trial == b.trial:
+		case b.state == breakerHalfOpen && t.trial == b.trial:
 			b.settle(v, now)
 		}
 	})
-	if t.good = v == good; !t.good {
+	if t.good = v == saysGood; !t.good {
 		t.breaker = nil
 	}
 }
@@ -151,7 +151,7 @@ func (b *breaker) change(f func(now time.Time)) {
 		return
 	}
 	level := slog.LevelInfo
-	if is == open {
+	if is == breakerOpen {
 		level = slog.LevelWarn
 	}
 	b.log.Log(context.Background(), level, "the breaker of an upstream is "+string(is), "provider", b.shown.provider, "host", b.shown.host,
@@ -160,20 +160,20 @@ func (b *breaker) change(f func(now time.Time)) {
 
 // count takes note of an attempt, and opens the breaker if it is one failure too many.
 func (b *breaker) count(v verdict, counted bool, now time.Time) {
-	if v == silent {
+	if v == saysNothing {
 		return
 	}
 	c := b.recent.at(now)
 	if !counted {
 		c.attempts++
 	}
-	if v == good {
+	if v == saysGood {
 		return
 	}
 	c.failures++
 	sum := b.recent.sum(now)
 	if sum.failures >= b.settings.failures && float64(sum.failures) >= b.settings.ratio*float64(sum.attempts) {
-		b.become(open, now)
+		b.become(breakerOpen, now)
 	}
 }
 
@@ -181,16 +181,16 @@ func (b *breaker) count(v verdict, counted bool, now time.Time) {
 func (b *breaker) settle(v verdict, now time.Time) {
 	b.tried = time.Time{}
 	switch v {
-	case good:
-		b.become(closed, now)
-	case fault:
-		b.become(open, now)
+	case saysGood:
+		b.become(breakerClosed, now)
+	case saysFault:
+		b.become(breakerOpen, now)
 	}
 }
 
 func (b *breaker) become(s breakerState, now time.Time) {
 	b.state, b.since, b.tried, b.recent = s, now, time.Time{}, newWindow(b.settings.window)
-	if s == open {
+	if s == breakerOpen {
 		b.opened()
 	}
 }
@@ -201,11 +201,11 @@ func (b *breaker) refusal() *failure {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	wait := time.Second // somebody is trying
-	if b.state == open {
+	if b.state == breakerOpen {
 		wait = max(wait, time.Until(b.since.Add(b.settings.open)))
 	}
 	return &failure{
-		status: http.StatusServiceUnavailable, kind: "unavailable", code: "breaker_open", retryAfter: wait,
+		status: http.StatusServiceUnavailable, kind: "unavailable", code: "breaker_open", retryAfter: wholeSeconds(wait),
 		message: fmt.Sprintf("%s gets no requests for now: too many failed, the last one %s ago with %s (breaker)", b.shown, time.Since(b.failed).Round(time.Second), b.reason),
 	}
 }
@@ -214,7 +214,12 @@ func (b *breaker) refusal() *failure {
 func (b *breaker) patience(rest time.Duration) *failure {
 	b.refused.Add(1)
 	return &failure{
-		status: http.StatusTooManyRequests, kind: "throttled", code: "throttled", retryAfter: rest,
+		status: http.StatusTooManyRequests, kind: "throttled", code: "throttled", retryAfter: wholeSeconds(rest),
 		message: fmt.Sprintf("%s gets no requests for now: it has asked for time (throttle)", b.shown),
 	}
+}
+
+// wholeSeconds rounds up: who comes a moment too early has come for nothing.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }

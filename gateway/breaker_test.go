@@ -3,6 +3,7 @@ package gateway
 import (
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,20 +42,20 @@ func wantState(t *testing.T, b *breaker, want breakerState) {
 func TestBreakerOpensWhenEnoughAttemptsFail(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		verdicts string // g: good, f: fault, s: silent
+		verdicts string // g: good, f: fault, s: nothing
 		want     breakerState
 	}{
-		"two failures":                        {"ff", closed},
-		"three failures":                      {"fff", open},
-		"half of the attempts":                {"gfgfgf", open},
-		"less than half of them":              {"gggggfff", closed},
-		"what says nothing does not count":    {"ssssssssfff", open},
-		"nor does it fail":                    {"ssssssss", closed},
-		"good ones before are part of a half": {"ggffff", open},
+		"two failures":                        {"ff", breakerClosed},
+		"three failures":                      {"fff", breakerOpen},
+		"half of the attempts":                {"gfgfgf", breakerOpen},
+		"less than half of them":              {"gggggfff", breakerClosed},
+		"what says nothing does not count":    {"ssssssssfff", breakerOpen},
+		"nor does it fail":                    {"ssssssss", breakerClosed},
+		"good ones before are part of a half": {"ggffff", breakerOpen},
 	} {
 		b, _ := newTestBreaker()
 		for _, v := range test.verdicts {
-			b.attempt(map[rune]verdict{'g': good, 'f': fault, 's': silent}[v])
+			b.attempt(map[rune]verdict{'g': saysGood, 'f': saysFault, 's': saysNothing}[v])
 		}
 		if got := b.now(); got != test.want {
 			t.Errorf("%s: state = %s, want %s", name, got, test.want)
@@ -66,15 +67,15 @@ func TestFailuresCountNoLongerThanTheWindow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := newTestBreaker()
-		b.attempt(fault)
-		b.attempt(fault)
+		b.attempt(saysFault)
+		b.attempt(saysFault)
 		time.Sleep(11 * time.Second)
-		b.attempt(fault)
-		b.attempt(fault)
-		wantState(t, b, closed)
+		b.attempt(saysFault)
+		b.attempt(saysFault)
+		wantState(t, b, breakerClosed)
 		time.Sleep(5 * time.Second)
-		b.attempt(fault)
-		wantState(t, b, open)
+		b.attempt(saysFault)
+		wantState(t, b, breakerOpen)
 	})
 }
 
@@ -90,9 +91,9 @@ func TestSlowFailuresCountWhenTheyHappen(t *testing.T) {
 		}
 		time.Sleep(15 * time.Minute)
 		for _, pass := range slow {
-			pass.tell(fault, "timeout_header")
+			pass.tell(saysFault, "timeout_header")
 		}
-		wantState(t, b, open)
+		wantState(t, b, breakerOpen)
 	})
 }
 
@@ -104,15 +105,15 @@ func TestStreamsThatBreakOffFailInPlaceOfBeingGood(t *testing.T) {
 	var streams []ticket
 	for range 10 {
 		pass, _ := b.admit()
-		pass.tell(good, "")
+		pass.tell(saysGood, "")
 		streams = append(streams, pass)
 	}
 	for i := range streams {
-		wantState(t, b, closed)
-		streams[i].tell(fault, "upstream_truncated")
-		streams[i].tell(fault, "upstream_truncated") // it counts once
+		wantState(t, b, breakerClosed)
+		streams[i].tell(saysFault, "upstream_truncated")
+		streams[i].tell(saysFault, "upstream_truncated") // it counts once
 	}
-	wantState(t, b, open)
+	wantState(t, b, breakerOpen)
 }
 
 func TestHalfOpenBreakerLetsExactlyOneTry(t *testing.T) {
@@ -120,7 +121,7 @@ func TestHalfOpenBreakerLetsExactlyOneTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := newTestBreaker()
 		for range 3 {
-			b.attempt(fault)
+			b.attempt(saysFault)
 		}
 		time.Sleep(30 * time.Second)
 		var admitted atomic.Int64
@@ -138,10 +139,10 @@ func TestHalfOpenBreakerLetsExactlyOneTry(t *testing.T) {
 		if n := admitted.Load(); n != 1 {
 			t.Fatalf("%d of 1000 requests may try, want 1", n)
 		}
-		wantState(t, b, halfOpen)
-		trial.tell(good, "")
-		wantState(t, b, closed)
-		if !b.attempt(good) {
+		wantState(t, b, breakerHalfOpen)
+		trial.tell(saysGood, "")
+		wantState(t, b, breakerClosed)
+		if !b.attempt(saysGood) {
 			t.Error("the breaker is closed and refuses")
 		}
 	})
@@ -152,20 +153,20 @@ func TestTrialDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, log := newTestBreaker()
 		for range 3 {
-			b.attempt(fault)
+			b.attempt(saysFault)
 		}
 		time.Sleep(29 * time.Second)
-		if b.attempt(good) {
+		if b.attempt(saysGood) {
 			t.Error("a request may try after 29 s, want 30")
 		}
 		time.Sleep(time.Second)
-		b.attempt(fault)
-		wantState(t, b, open)
+		b.attempt(saysFault)
+		wantState(t, b, breakerOpen)
 		time.Sleep(30 * time.Second)
-		b.attempt(silent) // its client left: the next one tries
-		wantState(t, b, halfOpen)
-		b.attempt(good)
-		wantState(t, b, closed)
+		b.attempt(saysNothing) // its client left: the next one tries
+		wantState(t, b, breakerHalfOpen)
+		b.attempt(saysGood)
+		wantState(t, b, breakerClosed)
 		if got := strings.Count(log.String(), "the breaker of an upstream is "); got != 5 {
 			t.Errorf("the log has %d changes, want 5: open, half_open, open, half_open, closed and no more\n%s", got, log)
 		}
@@ -178,7 +179,7 @@ func TestTrialWithoutAnAnswerMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := newTestBreaker()
 		for range 3 {
-			b.attempt(fault)
+			b.attempt(saysFault)
 		}
 		time.Sleep(30 * time.Second)
 		stuck, ok := b.admit()
@@ -194,10 +195,10 @@ func TestTrialWithoutAnAnswerMakesRoom(t *testing.T) {
 		if !ok {
 			t.Error("nobody may try beside a trial that is stuck")
 		}
-		stuck.tell(fault, "timeout_header") // it is no longer the one that decides
-		wantState(t, b, halfOpen)
-		next.tell(good, "")
-		wantState(t, b, closed)
+		stuck.tell(saysFault, "timeout_header") // it is no longer the one that decides
+		wantState(t, b, breakerHalfOpen)
+		next.tell(saysGood, "")
+		wantState(t, b, breakerClosed)
 	})
 }
 
@@ -206,7 +207,7 @@ func TestOpenBreakerSaysWhenToComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := newTestBreaker()
 		for range 3 {
-			b.attempt(fault)
+			b.attempt(saysFault)
 		}
 		time.Sleep(12 * time.Second)
 		f := b.refusal()
@@ -247,14 +248,14 @@ func TestBreakersAreBounded(t *testing.T) {
 	p := &provider{name: "up", faults: faultPolicy{settings: breakerSettings{failures: 1, ratio: .1, window: time.Minute, open: time.Minute}}}
 	bs.connect(&Snapshot{providers: map[string]*provider{"up": p}})
 	failing := upstreamKey{"up", "up.test", "failing"}
-	bs.of(failing, p).attempt(fault)
+	bs.of(failing, p).attempt(saysFault)
 	for i := range 3 * maxBreakers {
 		bs.of(upstreamKey{"up", "up.test", itoa(i)}, p)
 	}
 	if n := len(bs.list()); n != maxBreakers {
 		t.Errorf("%d breakers, want %d", n, maxBreakers)
 	}
-	if got := bs.of(failing, p).now(); got != open {
+	if got := bs.of(failing, p).now(); got != breakerOpen {
 		t.Errorf("the one that is open was forgotten before others: it is %s", got)
 	}
 }
@@ -267,8 +268,32 @@ func BenchmarkBreaker(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			t, _ := bs.of(upstreamKey{"up", "up.test", "m-1"}, p).admit()
-			t.tell(good, "")
-			t.tell(silent, "")
+			t.tell(saysGood, "")
+			t.tell(saysNothing, "")
 		}
 	})
+}
+
+// What a client waits for that an open breaker holds back.
+func BenchmarkRefusal(b *testing.B) {
+	g, err := New(load(b, leadingTo(closedAddress(b), onUp(quick))), Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ask := func() int {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", "/up/", strings.NewReader(`{"model":"m-1"}`))
+		r.RequestURI = "/up/"
+		g.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 3 {
+		ask()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if code := ask(); code != http.StatusServiceUnavailable {
+			b.Fatalf("status = %d, want 503", code)
+		}
+	}
 }

@@ -35,11 +35,11 @@ type breakers struct {
 	mu      sync.Mutex
 	all     map[upstreamKey]*list.Element // of used
 	used    list.List                     // of *breaker, the newest first
-	tallies map[string]*tally             // by provider
+	tallies map[string]*providerTally     // by provider
 }
 
-// tally is what resilience did at one provider, and what its retries may still cost. It outlives the snapshots too.
-type tally struct {
+// providerTally is what resilience did at one provider, and what its retries may still cost. It outlives the snapshots too.
+type providerTally struct {
 	opened, refused, throttled            atomic.Int64
 	retried, overBudget, bodyGone, toNext atomic.Int64
 	budget                                retryBudget
@@ -50,7 +50,7 @@ func (bs *breakers) connect(s *Snapshot) {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	if bs.tallies == nil {
-		bs.all, bs.tallies = make(map[upstreamKey]*list.Element), make(map[string]*tally)
+		bs.all, bs.tallies = make(map[upstreamKey]*list.Element), make(map[string]*providerTally)
 	}
 	for name, p := range s.providers {
 		if bs.tallies[name] == nil {
@@ -58,7 +58,7 @@ func (bs *breakers) connect(s *Snapshot) {
 		}
 		p.tally = bs.tallies[name]
 	}
-	maps.DeleteFunc(bs.tallies, func(name string, _ *tally) bool { return s.providers[name] == nil })
+	maps.DeleteFunc(bs.tallies, func(name string, _ *providerTally) bool { return s.providers[name] == nil })
 	for key, e := range bs.all {
 		if s.providers[key.provider] == nil {
 			bs.forget(e)
@@ -116,7 +116,7 @@ func (bs *breakers) leastOf() *list.Element {
 func (b *breaker) quiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.state == closed && b.throttle.rest() <= 0
+	return b.state == breakerClosed && b.throttle.rest() <= 0
 }
 
 // list is all of them, by provider, host and model.

@@ -52,7 +52,7 @@ func (f *failure) write(w http.ResponseWriter) {
 		h.Set("Www-Authenticate", f.scheme)
 	}
 	if f.retryAfter > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((f.retryAfter+time.Second-1)/time.Second), 10))
+		h.Set("Retry-After", strconv.Itoa(int(f.retryAfter/time.Second)))
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -37,10 +37,6 @@ type exchange struct {
 	record   *usage.Record
 	asker    asker
 	sent     bool // the answer's header went to the client
-	arrived  time.Time
-	further  bool // what the client gets is not what came of the first attempt
-
-	errorBody *errorBody // of the newest answer; nil: nobody asks for it
 
 	place int          // how many exchanges were open when it began, with itself
 	slots *slots       // that it has one of; nil: its provider has no limit
@@ -62,6 +58,11 @@ type exchange struct {
 	departure departure
 
 	left usage.End // what had interrupted the exchange when its answer came to a clean end; empty if nothing had
+
+	arrived   time.Time
+	bodyGone  bool       // a further attempt would have been made, had the request's body been kept
+	further   bool       // what the client gets is not what came of the first attempt
+	errorBody *errorBody // of the newest answer; nil: nobody asks for it
 
 	idle, write stepTimer
 	watch       watch

@@ -76,7 +76,7 @@ func (x *exchange) fallBack(t target, got reached) reached {
 			x.course = before
 			continue
 		}
-		before.ticket.tell(silent, "")
+		before.ticket.tell(saysNothing, "")
 		tally.toNext.Add(1)
 		x.abandon(got)
 		x.follow(asked)
@@ -119,11 +119,11 @@ func (x *exchange) turnTo(first course, to fallbackTarget, t target) (out *http.
 	}
 	x.record.StreamUsage = ""
 	out, refused = x.request(t)
-	if refused != nil || x.askLeave(out.URL.Host) != nil {
+	if refused != nil || x.admitUpstream(out.URL.Host) != nil {
 		return nil, ""
 	}
 	if !x.moveSlot() {
-		x.ticket.tell(silent, "")
+		x.ticket.tell(saysNothing, "")
 		return nil, ""
 	}
 	return out, x.record.StreamUsage

@@ -40,9 +40,9 @@ func modeOf(t config.Text) string {
 	return t.Value
 }
 
-// askLeave asks for leave to send a request to the host. It is refused only where the file says that an open breaker refuses, or a
+// admitUpstream asks for leave to send a request to the host. It is refused only where the file says that an open breaker refuses, or a
 // throttle.
-func (x *exchange) askLeave(host string) *failure {
+func (x *exchange) admitUpstream(host string) *failure {
 	g := &x.provider.faults
 	x.ticket, x.upstream = ticket{}, nil
 	if g.breaker == config.ModeOff && g.throttle == config.ModeOff {
@@ -101,10 +101,10 @@ func (x *exchange) judge(status int, header http.Header, body []byte) {
 		failed = c.Holds(x.asked(status, header), body)
 	}
 	if failed {
-		x.ticket.tell(fault, "status "+strconv.Itoa(status))
+		x.ticket.tell(saysFault, "status "+strconv.Itoa(status))
 		return
 	}
-	x.ticket.tell(good, "")
+	x.ticket.tell(saysGood, "")
 }
 
 // conclude tells the breaker how the attempt has ended.
@@ -116,10 +116,10 @@ func (x *exchange) conclude(end usage.End, code string) {
 		}
 	case usage.EndConnectError, usage.EndTimeoutConnect, usage.EndTimeoutHeader, usage.EndTimeoutIdle, usage.EndUpstreamError, usage.EndUpstreamTruncated:
 		if code != "address_refused" && code != "bad_upgrade" {
-			x.ticket.tell(fault, string(end))
+			x.ticket.tell(saysFault, string(end))
 		}
 	}
-	x.ticket.tell(silent, "") // what ends otherwise says nothing, but a trial has to make room
+	x.ticket.tell(saysNothing, "") // what ends otherwise says nothing, but a trial has to make room
 	x.errorBody = nil
 }
 

@@ -108,10 +108,10 @@ func TestFaultsOpenTheBreakerAndNothingElseDoes(t *testing.T) {
 			t.Parallel()
 			address, asked := scripted(t, test.answer)
 			g := start(t, leadingTo(address, onUp(append(test.keys, quick)...), countingEvents))
-			for range 4 {
+			for i := range 4 {
 				g.post(t, "/up/", "x")
+				g.wait(t, i+1) // a client sees that an answer broke off before the breaker does
 			}
-			g.wait(t, 4)
 			b := g.breakerState(t)
 			if test.reason == "" {
 				if b.State != "closed" || b.Failures != 0 || asked.Load() != 4 {
@@ -155,17 +155,23 @@ func TestConnectionsThatFailOpenTheBreaker(t *testing.T) {
 
 func TestClientsThatLeaveOpenNoBreaker(t *testing.T) {
 	t.Parallel()
+	there := make(chan struct{})
 	address, _ := scripted(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/stream" {
 			sendEvents(w, "data: 1\n\n")
 		}
+		there <- struct{}{}
 		<-r.Context().Done()
 	})
 	g := start(t, leadingTo(address, onUp(quick)))
 	client := newClient(t, http1)
 	for i := range 8 {
 		path := []string{"/up/header", "/up/stream"}[i%2]
-		ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, leave := context.WithCancel(t.Context())
+		go func() {
+			<-there
+			leave()
+		}()
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url+path, strings.NewReader("x"))
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +180,6 @@ func TestClientsThatLeaveOpenNoBreaker(t *testing.T) {
 			io.Copy(io.Discard, res.Body)
 			res.Body.Close()
 		}
-		leave()
 	}
 	for _, rec := range g.wait(t, 8) {
 		if rec.End != usage.EndClientClosed {

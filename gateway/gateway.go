@@ -129,9 +129,10 @@ func New(f *config.File, o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		decoding: stream.NewBudget(decodeMemory), bodies: stream.NewBudget(o.BodyMemory), options: o, log: o.Logger, paths: f.Paths,
-		transports: transports{roots: o.roots}, breakers: breakers{log: o.Logger}, checks: checkers{log: o.Logger, roots: o.roots},
+		transports: transports{roots: o.roots},
 	}
 	g.identity, g.labels = newIdentity(o), newLabels(o.Labels)
+	g.breakers.log, g.checks.log, g.checks.roots = o.Logger, o.Logger, o.roots
 	g.use(s)
 	g.pages = g.newPages()
 	return g, nil

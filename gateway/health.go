@@ -87,8 +87,8 @@ type checkers struct {
 // same stays.
 func (c *checkers) use(s *Snapshot) {
 	c.stop()
-	ctx, end := context.WithCancel(context.Background())
-	c.end = end
+	var ctx context.Context
+	ctx, c.end = context.WithCancel(context.Background())
 	states := make(map[string]HealthState)
 	for name, p := range s.providers {
 		if p.health == nil {
@@ -98,11 +98,15 @@ func (c *checkers) use(s *Snapshot) {
 		if before, ok := c.read(name); ok && before.Check == p.health.text {
 			states[name] = before
 		}
-		c.running.Go(func() { c.watch(ctx, p) })
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.states = states
+	c.mu.Unlock()
+	for _, p := range s.providers { // states belongs to those that run by now
+		if p.health != nil {
+			c.running.Go(func() { c.watch(ctx, p) })
+		}
+	}
 }
 
 // stop ends all checks, and waits until they have.

@@ -84,7 +84,7 @@ func (g *Gateway) Tallies() map[string]Tally {
 	return all
 }
 
-func (t *tally) read() Tally {
+func (t *providerTally) read() Tally {
 	return Tally{
 		Opened: t.opened.Load(), Refused: t.refused.Load(), Throttled: t.throttled.Load(),
 		Retries: t.retried.Load(), RetriesOverBudget: t.overBudget.Load(), BodiesNotKept: t.bodyGone.Load(), Fallbacks: t.toNext.Load(),

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -46,7 +47,7 @@ type reached struct {
 // reach asks upstream, and asks again, or somebody else, as the provider says. Nobody is asked a second time who may have seen
 // the request, unless the provider says so for what came of it.
 func (x *exchange) reach(t target, out *http.Request) reached {
-	if refused := x.askLeave(out.URL.Host); refused != nil {
+	if refused := x.admitUpstream(out.URL.Host); refused != nil {
 		return x.fallBack(t, reached{end: usage.EndRejected, failure: refused})
 	}
 	if x.provider.retry == nil && x.provider.fallback == nil {
@@ -145,6 +146,10 @@ func (x *exchange) replayable() bool {
 	if x.body == nil || x.body.kept() || x.conn == nil && x.body.count() == 0 {
 		return true
 	}
+	if x.bodyGone {
+		return false // it was said
+	}
+	x.bodyGone = true
 	x.provider.tally.bodyGone.Add(1)
 	x.gateway.log.Info("no further attempt: the request's body is larger than what is kept, or comes without a length (retry_buffer)",
 		"request_id", x.record.RequestID, "provider", x.provider.name)
@@ -183,12 +188,15 @@ func (x *exchange) prepare(out *http.Request) (*http.Request, bool) {
 	if !rewind(next) {
 		return nil, false
 	}
+	if !x.added && x.body.kept() {
+		setBody(next, x.body.all) // out asks for usage, which the provider may have declined since
+	}
 	held, upstream := x.ticket, x.upstream
-	if refused := x.askLeave(out.URL.Host); refused != nil {
+	if refused := x.admitUpstream(out.URL.Host); refused != nil {
 		x.ticket, x.upstream = held, upstream
 		return nil, false
 	}
-	held.tell(silent, "")
+	held.tell(saysNothing, "")
 	x.errorBody = nil
 	return next, true
 }
@@ -198,17 +206,36 @@ func (x *exchange) abandon(got reached) {
 	if got.cancel == nil {
 		return
 	}
-	got.cancel()
+	got.release()
 	ended := attemptEnd{end: got.end, took: got.took}
 	if got.res != nil {
-		_ = got.res.Body.Close()
 		ended.end, ended.status = usage.EndComplete, got.res.StatusCode
 	} else {
 		ended.code = got.failure.code
 	}
+	asked := x.record.StreamUsage
 	x.endAttempt(ended)
-	x.further = true
+	x.record.StreamUsage, x.further = asked, true
 	x.beginInformational()
+}
+
+// restTime is how long the rest of a short answer may keep the next attempt waiting.
+const restTime = 100 * time.Millisecond
+
+// release gives up what the attempt holds. A short answer is read to its end, so that its connection can be used again. To cancel
+// comes before Close, which on HTTP/2 would wait until the request's body was sent.
+func (r reached) release() {
+	if r.res == nil {
+		r.cancel()
+		return
+	}
+	if n := r.res.ContentLength; n > 0 && n <= smallBody {
+		late := time.AfterFunc(restTime, r.cancel)
+		_, _ = io.CopyN(io.Discard, r.res.Body, n)
+		late.Stop()
+	}
+	r.cancel()
+	_ = r.res.Body.Close()
 }
 
 // retryBudget bounds retries to a share of the traffic: each request earns a tenth of one, and what is not spent adds up to a
@@ -217,8 +244,8 @@ type retryBudget struct{ tenths atomic.Int64 }
 
 const maxRetryTenths = 100
 
-func newTally() *tally {
-	t := new(tally)
+func newTally() *providerTally {
+	t := new(providerTally)
 	t.budget.tenths.Store(maxRetryTenths)
 	return t
 }

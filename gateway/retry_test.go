@@ -412,3 +412,83 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// Each attempt asks for usage as the first did, until the provider declines that.
+func TestRetriesAskForUsageAsTheFirstAttemptDid(t *testing.T) {
+	t.Parallel()
+	const plain, asked = `{"model":"m","stream":true}`, `{"model":"m","stream":true,"stream_options":{"include_usage":true}}`
+	event := "data: {\"choices\":[{}]}\n\n"
+	for name, test := range map[string]struct {
+		statuses []int
+		want     []string
+		usage    []usage.StreamUsage
+	}{
+		"busy":              {[]int{503, 200}, []string{asked, asked}, []usage.StreamUsage{usage.StreamUsageAdded, usage.StreamUsageAdded}},
+		"declined":          {[]int{400, 200}, []string{asked, plain}, []usage.StreamUsage{usage.StreamUsageAdded, ""}},
+		"declined and busy": {[]int{400, 503, 200}, []string{asked, plain, plain}, []usage.StreamUsage{usage.StreamUsageAdded, "", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var got []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				mu.Lock()
+				defer mu.Unlock()
+				got = append(got, string(body))
+				if status := test.statuses[len(got)-1]; status != 200 {
+					w.WriteHeader(status)
+					io.WriteString(w, `unknown parameter: stream_options`)
+					return
+				}
+				sendEvents(w, event)
+				if strings.Contains(string(body), "include_usage") {
+					io.WriteString(w, "data: {\"choices\":[],\"usage\":{\"total_tokens\":9}}\n\n")
+				}
+			}))
+			defer server.Close()
+			g := start(t, leadingTo(server.Listener.Addr().String(), onUp("stream_usage: openai-chat", "retry: {attempts: 4, backoff: 1ms, on: status == 503}")))
+			if _, answer := g.post(t, "/up/v1/chat/completions", plain); answer != event {
+				t.Errorf("answer = %q, want %q", answer, event)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if fmt.Sprint(got) != fmt.Sprint(test.want) {
+				t.Errorf("the upstream got %s, want %s", got, test.want)
+			}
+			for i, rec := range g.wait(t, len(test.want)) {
+				if rec.StreamUsage != test.usage[i] || rec.Attempt != i+1 {
+					t.Errorf("attempt %d: stream_usage = %q, want %q", rec.Attempt, rec.StreamUsage, test.usage[i])
+				}
+			}
+		})
+	}
+}
+
+func TestConnectionOfAnAbandonedAnswerIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	for _, upstream := range versions {
+		var mu sync.Mutex
+		connections := make(map[string]bool)
+		var n atomic.Int64
+		g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			mu.Lock()
+			connections[r.RemoteAddr] = true
+			mu.Unlock()
+			if n.Add(1) < 4 {
+				w.WriteHeader(429)
+				io.WriteString(w, strings.Repeat("x", 2000))
+			}
+		}, onUp("retry: {attempts: 4, backoff: 1ms, on: status == 429}"))
+		if res, _ := g.post(t, "/up/", "x"); res.StatusCode != 200 {
+			t.Errorf("%s: status = %d, want 200", upstream, res.StatusCode)
+		}
+		g.wait(t, 4)
+		mu.Lock()
+		if len(connections) != 1 {
+			t.Errorf("%s: %d connections for 4 attempts, want 1", upstream, len(connections))
+		}
+		mu.Unlock()
+	}
+}

@@ -38,18 +38,18 @@ type provider struct {
 	pricing  string // the name that its models' prices are found by
 	mask     mask   // of what its file keeps secret
 
+	faults   faultPolicy
+	retry    *retry         // nil: none
+	fallback *fallback      // nil: none
+	keeps    int64          // up to which size a request's body is read before it is sent, in bytes
+	health   *healthCheck   // nil: none
+	tally    *providerTally // given by breakers.connect before the snapshot is stored
+
 	asksUsage bool // in streams that do not report it by themselves
 
 	drain                      *drainage // nil: the client's leaving ends an exchange
 	limits                     config.Limits
 	idle, total, write, upload time.Duration // 0: no limit
-
-	faults   faultPolicy
-	retry    *retry       // nil: none
-	fallback *fallback    // nil: none
-	keeps    int64        // up to which size a request's body is read before it is sent, in bytes
-	health   *healthCheck // nil: none
-	tally    *tally       // given by breakers.connect before the snapshot is stored
 }
 
 // The timeouts of a provider that gives none. None is shorter than the official SDKs' own, so that the client's fires first.
@@ -82,8 +82,8 @@ func Compile(f *config.File, o CompileOptions) (*Snapshot, error) {
 		problems = append(problems, p.checkCredential(f.Providers[name])...)
 		problems = append(problems, checkAuth(f.Providers[name].Auth)...)
 		p.request.foreign = s.carriers.foreign(f.Providers[name].Auth)
-		problems = append(problems, s.checkFallback(f.Providers[name])...)
 		s.providers[name] = p
+		problems = append(problems, s.checkFallback(f.Providers[name])...)
 	}
 	if !o.Loopback {
 		problems = append(problems, checkAccess(f)...)
