@@ -105,7 +105,7 @@ func TestOwnHeadersNeverGoUpstream(t *testing.T) {
 				r.Header.Add(name, value)
 			}
 			if client == http1 {
-				r.Header.Set("Connection", "X-Windhover-Label-Team, X-Windhover-Key")
+				r.Header.Set("Connection", "X-Windhover-Label-Team, X-Windhover-Anything")
 			}
 			r.Header.Set("X-Kept", "1")
 			r.Trailer = http.Header{"X-Windhover-Label-Late": {"a"}, "X-Kept-Trailer": {"1"}}
