@@ -99,7 +99,7 @@ func (c carriers) foreign(auth config.TextList) carriers {
 // what Connection names has to be, would lose the client's key without a word, and hide it from whoever checks it.
 func (c carriers) misplaced(h http.Header) *failure {
 	for _, name := range connectionOptions(h["Connection"]) {
-		if c.headers[name] {
+		if c.headers[name] && name != config.DefaultAccessHeader { // which is for the gateway alone
 			return badRequest("bad_connection", fmt.Sprintf("Connection names %s, which is for the provider and no option of a connection (RFC 9110, section 7.6.1)", name))
 		}
 	}
