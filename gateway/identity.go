@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -27,6 +29,7 @@ const maxKeys = 10_000
 type identity struct {
 	salt []byte // nil: off
 	keys *room
+	macs sync.Pool // of hash.Hash, which cost more to make than to use
 
 	passing bool // nobody keeps the salt
 	said    sync.Once
@@ -64,8 +67,13 @@ func (i *identity) key(credential string) string {
 			i.log.Info("the keys in records change with the next start; --identity-salt gives them a salt that stays, and so does --data")
 		})
 	}
-	mac := hmac.New(sha256.New, i.salt)
-	mac.Write([]byte(credential))
+	mac, _ := i.macs.Get().(hash.Hash)
+	if mac == nil {
+		mac = hmac.New(sha256.New, i.salt)
+	}
+	defer i.macs.Put(mac)
+	mac.Reset()
+	_, _ = io.WriteString(mac, credential)
 	var sum [sha256.Size]byte
 	return hex.EncodeToString(mac.Sum(sum[:0])[:8])
 }

@@ -16,9 +16,7 @@ type flight struct {
 // collector is what the collecting goroutine knows.
 type collector struct {
 	*Ledger
-	batch []*usage.Record
-	since time.Time   // when the batch's first record came
-	due   *time.Timer // when it is old enough to go
+	due *time.Timer // when what waits is old enough to go
 
 	flight  *flight     // nil: none
 	overdue *time.Timer // when it is too old
@@ -39,17 +37,13 @@ func (l *Ledger) collect() {
 
 // step waits for the next thing to happen. It is false when nothing more will come.
 func (c *collector) step() bool {
-	queue := c.queue
-	if len(c.batch) >= batchRecords {
-		queue = nil // the batch in flight is not back, but will be soon, or is overdue
-	}
 	var landed chan error
 	if c.flight != nil {
 		landed = c.flight.done
 	}
 	select {
-	case r := <-queue:
-		c.add(r)
+	case <-c.queue.wake:
+		c.dispatch()
 	case <-c.due.C:
 		c.dispatch()
 	case err := <-landed:
@@ -65,29 +59,31 @@ func (c *collector) step() bool {
 	return true
 }
 
-func (c *collector) add(r *usage.Record) {
-	if len(c.batch) == 0 {
-		c.since = time.Now()
-		c.due.Reset(batchAge)
-	}
-	c.batch = append(c.batch, r)
-	if len(c.batch) >= batchRecords {
-		c.dispatch()
+// dispatch sends what waits to where batches go at the moment, if it is a whole batch or old enough, and otherwise comes back
+// when it is. While another batch is in flight, it waits on.
+func (c *collector) dispatch() {
+	for c.flight == nil {
+		n, since := c.queue.waiting()
+		age := time.Since(since)
+		switch {
+		case n == 0:
+			return
+		case n < batchRecords && age < batchAge:
+			c.due.Reset(batchAge - age)
+			return
+		}
+		c.send(c.queue.take())
 	}
 }
 
-// dispatch sends the batch to where batches go at the moment. While another one is in flight, it grows on.
-func (c *collector) dispatch() {
-	if c.flight != nil || len(c.batch) == 0 {
+// send sends a batch.
+func (c *collector) send(batch []*usage.Record, since time.Time) {
+	if c.spool.keep(batch) {
 		return
 	}
-	if !c.spool.keep(c.batch) {
-		c.flight = &flight{c.batch, c.since, make(chan error, 1)}
-		c.overdue.Reset(time.Until(c.since.Add(commitAge)))
-		c.flights <- c.flight
-	}
-	c.batch = nil
-	c.due.Stop()
+	c.flight = &flight{batch, since, make(chan error, 1)}
+	c.overdue.Reset(time.Until(since.Add(commitAge)))
+	c.flights <- c.flight
 }
 
 // land takes note of what became of the batch in flight.
@@ -98,9 +94,7 @@ func (c *collector) land(err error) {
 	}
 	c.flight = nil
 	c.overdue.Stop()
-	if len(c.batch) >= batchRecords || time.Since(c.since) >= batchAge {
-		c.dispatch()
-	}
+	c.dispatch()
 }
 
 // fallBack gives the batch in flight to the spool, and all that follow. If the store takes it all the same, it has it twice
@@ -130,11 +124,6 @@ func (c *collector) saySlow() {
 // finish sends on what is in the queue when the ledger is closed.
 func (c *collector) finish() {
 	for {
-		for len(c.queue) > 0 && len(c.batch) < batchRecords {
-			c.batch = append(c.batch, <-c.queue)
-		}
-		c.since = time.Now()
-		c.dispatch()
 		if c.flight != nil {
 			select {
 			case err := <-c.flight.done:
@@ -144,9 +133,11 @@ func (c *collector) finish() {
 			}
 			continue
 		}
-		if len(c.batch) == 0 && len(c.queue) == 0 {
+		if n, _ := c.queue.waiting(); n == 0 {
 			return
 		}
+		batch, _ := c.queue.take()
+		c.send(batch, time.Now())
 	}
 }
 

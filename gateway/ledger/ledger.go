@@ -20,11 +20,11 @@ const (
 
 	// batchRecords and batchAge say when a batch is complete: whichever comes first.
 	batchRecords = 1000
-	batchAge     = 40 * time.Millisecond
+	batchAge     = 75 * time.Millisecond
 
 	// commitAge is how old a batch in flight may become until the store has committed it; then the spool gets it. With what
 	// writing the spool takes, a process that is killed loses no record that is older than a tenth of a second.
-	commitAge = 80 * time.Millisecond
+	commitAge = 90 * time.Millisecond
 
 	// callTimeout bounds a call of the store, so that one whose network swallows everything is tried again.
 	callTimeout = 30 * time.Second
@@ -86,7 +86,7 @@ type Ledger struct {
 	condition condition
 	reading   reading
 
-	queue     chan *usage.Record
+	queue     *queue
 	flights   chan *flight // from the collector to the writer: at most one
 	fellBack  chan struct{}
 	jobs      chan job
@@ -114,7 +114,7 @@ func Start(o Options) *Ledger {
 		logger:    o.Logger,
 		spool:     newSpool(o),
 		condition: condition{state: Starting, since: time.Now()},
-		queue:     make(chan *usage.Record, queueRecords),
+		queue:     newQueue(),
 		flights:   make(chan *flight, 1),
 		fellBack:  make(chan struct{}, 1),
 		jobs:      make(chan job),
@@ -137,9 +137,7 @@ func (l *Ledger) Add(r *usage.Record) {
 		l.dropped.Add(1)
 		return
 	}
-	select {
-	case l.queue <- r:
-	default:
+	if !l.queue.put(r) {
 		l.dropped.Add(1)
 	}
 }
@@ -164,7 +162,8 @@ func (l *Ledger) Close(ctx context.Context) {
 		}
 	}
 	l.cancel()
-	l.dropped.Add(int64(len(l.queue))) // what was added beside Close
+	beside, _ := l.queue.waiting() // what was added while it closed
+	l.dropped.Add(int64(beside))
 	l.reading.close()
 	l.sayWhatIsLeft()
 }

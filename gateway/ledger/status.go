@@ -46,7 +46,8 @@ func (l *Ledger) Status() Status {
 	}
 	s := l.condition.status()
 	l.spool.status(&s)
-	s.Queued, s.QueueCapacity = len(l.queue), cap(l.queue)
+	s.Queued, _ = l.queue.waiting()
+	s.QueueCapacity = queueRecords
 	s.Written = l.written.Load()
 	s.Dropped += l.dropped.Load()
 	return s
