@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"windhover/config"
 )
@@ -27,6 +29,20 @@ func limitMemory(logger *slog.Logger) {
 	if limit := cgroupMemory(os.DirFS("/")); limit > 0 {
 		debug.SetMemoryLimit(int64(float64(limit) * memoryShare))
 		logger.Info("the garbage collector keeps to the container's memory", "limit", config.Size(limit).String(), "share", memoryShare)
+	}
+}
+
+// afterStart is when all has been opened that is opened in the background.
+const afterStart = 500 * time.Millisecond
+
+// releaseMemoryOfStart gives back what the start has left behind, which is more than what serving needs: what compiling the
+// file has allocated, and the pages of the program that did it.
+func releaseMemoryOfStart(ctx context.Context) {
+	debug.FreeOSMemory()
+	select {
+	case <-time.After(afterStart):
+		releaseStartPages()
+	case <-ctx.Done():
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -112,7 +111,7 @@ func (p program) serve(ctx context.Context, s config.Settings) error {
 	defer background.Wait()
 	meanwhile, end := context.WithCancel(context.WithoutCancel(ctx)) // reloads and operators are served while it drains, too
 	defer end()
-	background.Go(debug.FreeOSMemory) // what compiling the file has left behind is more than what serving needs
+	background.Go(func() { releaseMemoryOfStart(meanwhile) })
 	background.Go(func() { watchProviders(meanwhile, g, loaded, logger) })
 	background.Go(func() { reloadOnHangup(meanwhile, signals.hangup, g, records) })
 	for _, c := range []*certificate{clientCertificate, adminCertificate} {
