@@ -64,12 +64,12 @@ func (c *collector) step() bool {
 func (c *collector) dispatch() {
 	for c.flight == nil {
 		n, since := c.queue.waiting()
-		age := time.Since(since)
+		early := batchAge - time.Duration(n)*commitTime - time.Since(since)
 		switch {
 		case n == 0:
 			return
-		case n < batchRecords && age < batchAge:
-			c.due.Reset(batchAge - age)
+		case n < batchRecords && early > 0:
+			c.due.Reset(early)
 			return
 		}
 		c.send(c.queue.take())

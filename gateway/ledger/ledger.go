@@ -18,9 +18,11 @@ const (
 	// most that one gateway serves.
 	queueRecords = 16 << 10
 
-	// batchRecords and batchAge say when a batch is complete: whichever comes first.
+	// A batch goes to the store when it has batchRecords, or when it is so old that it will be batchAge old once it is
+	// committed, which takes commitTime for each record on a busy machine.
 	batchRecords = 1000
-	batchAge     = 75 * time.Millisecond
+	batchAge     = 60 * time.Millisecond
+	commitTime   = 50 * time.Microsecond
 
 	// commitAge is how old a batch in flight may become until the store has committed it; then the spool gets it. With what
 	// writing the spool takes, a process that is killed loses no record that is older than a tenth of a second.

@@ -271,7 +271,7 @@ func TestRecordsWaitForABatchNoLongerThanItsAge(t *testing.T) {
 		l, _ := begin(t, t.TempDir(), m, nil)
 		pass(0)
 		add(l, records(0, 1))
-		pass(batchAge - 1)
+		pass(batchAge - commitTime - 1)
 		if got := m.ids(); len(got) != 0 {
 			t.Errorf("the store has %v before the batch is complete", got)
 		}

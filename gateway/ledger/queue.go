@@ -7,10 +7,13 @@ import (
 	"windhover/gateway/usage"
 )
 
+// wakeRecords is after how many records each the collector is told that more have come.
+const wakeRecords = 128
+
 // queue is where records wait for the collector. It is no channel, because a send would wake the collector for every record,
 // which costs a gateway with little to do more than all that the ledger does with the record.
 type queue struct {
-	wake chan struct{} // something is there, or a whole batch
+	wake chan struct{} // something is there, or much more than before
 
 	mu      sync.Mutex
 	records []*usage.Record
@@ -32,7 +35,7 @@ func (q *queue) put(r *usage.Record) bool {
 	}
 	q.records = append(q.records, r)
 	q.mu.Unlock()
-	if n == 0 || n+1 == batchRecords {
+	if n%wakeRecords == 0 {
 		select {
 		case q.wake <- struct{}{}:
 		default: // it will come in any case
