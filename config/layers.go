@@ -21,13 +21,6 @@ const (
 	envPrefix     = "WINDHOVER_"
 	configSetting = "config"
 	settingsFile  = "windhover.yaml"
-
-	// recordingsVariable names the folder of recordings that the project's own tests read; it is no setting, and no mistake either.
-	recordingsVariable = "WINDHOVER_RECORDINGS"
-	// longVariable makes the project's own tests take their time; it is none either.
-	longVariable = "WINDHOVER_LONG"
-	// chaosVariable makes them break the ledger of a running gateway.
-	chaosVariable = "WINDHOVER_CHAOS"
 )
 
 // AddFlags declares the named settings as flags; no names: all of them.
@@ -130,7 +123,7 @@ func (l *layers) environment() koanf.Provider {
 // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 func foreignVariable(name string) bool {
 	service := regexp.MustCompile(`^WINDHOVER(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
-	return name == recordingsVariable || name == longVariable || name == chaosVariable || service.MatchString(name)
+	return isOfTests(name) || service.MatchString(name)
 }
 
 // file is the layer of the settings file. One that was named has to be there.
@@ -187,4 +180,17 @@ func (l *layers) find(name func(Setting) string, want string) (Setting, bool) {
 		}
 	}
 	return Setting{}, false
+}
+
+// isOfTests reports whether a variable is one of those that the project's own tests read: no setting, and no mistake either.
+func isOfTests(name string) bool {
+	switch name {
+	case "WINDHOVER_RECORDINGS", // the folder of recorded answers
+		"WINDHOVER_POSTGRES",                              // a server for the ledger
+		"WINDHOVER_CHAOS",                                 // to break the ledger of a running gateway, so many times
+		"WINDHOVER_LEDGER_ROWS", "WINDHOVER_LEDGER_SLACK", // how large a ledger is filled, and how slow it may be
+		"WINDHOVER_LONG": // to take their time
+		return true
+	}
+	return false
 }
