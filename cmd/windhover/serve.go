@@ -163,7 +163,7 @@ func (p program) newGateway(path string, s config.Settings, o gateway.Options) (
 	o.Identity = gateway.Identity(s.Identity)
 	o.IdentitySalt = s.IdentitySalt
 	o.Labels = s.Labels
-	o.Data = s.Data
+	o.Data = p.dataFolder(s)
 	o.MaxRequests = s.MaxRequests
 	o.MaxBody, o.BodyMemory = int64(s.MaxBody), int64(s.BodyMemory)
 	o.PublicURL = s.PublicURL
