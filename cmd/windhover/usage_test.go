@@ -148,7 +148,7 @@ func TestMistakesInTheCallOfUsageNameTheFlag(t *testing.T) {
 		"--status ok":           {exitUsage, "", "windhover: --status: \"ok\" is no status; write it as in 200 or 429, and 0 for what got no answer\n"},
 		"--json --csv":          {exitUsage, "", "windhover: --json and --csv are two forms; choose one of them\n"},
 		"--data none":           {exitUsage, "", "windhover: --data is none, so that nothing is kept; name the folder that the gateway keeps its ledger in\n"},
-		"--data elsewhere":      {exitFailed, "", "windhover: there is no ledger in elsewhere; --data names the folder that the gateway keeps it in\n"},
+		"--data elsewhere":      {exitFailed, "", "windhover: there is no ledger in elsewhere; name the folder that the gateway keeps it in, its --data\n"},
 		"--since 1h --until 2h": {exitUsage, "", "windhover: --since: the range is empty"},
 	} {
 		got := runIn(t, folder, nil, append([]string{"usage"}, strings.Fields(args)...)...)
@@ -189,7 +189,7 @@ func TestCheckWarnsOfModelsOfALedgerWithoutAPrice(t *testing.T) {
 		t.Errorf("check --ledger with a price = %+v, want no warning of it", got)
 	}
 	got = runIn(t, folder, nil, "check", "--ledger", "nowhere")
-	if want := (outcome{exitFailed, "", "windhover: there is no ledger in nowhere; --data names the folder that the gateway keeps it in\n"}); got != want {
+	if want := (outcome{exitFailed, "", "windhover: there is no ledger in nowhere; name the folder that the gateway keeps it in, its --data\n"}); got != want {
 		t.Errorf("check --ledger nowhere = %+v, want %+v", got, want)
 	}
 }
