@@ -137,6 +137,12 @@ func TestPricesListsTheTable(t *testing.T) {
 	if got != want {
 		t.Errorf("prices = %+v\nwant %+v", got, want)
 	}
+	one := runIn(t, dir, nil, "prices", "m-7", "--provider", "acme", "--json")
+	if want := `"row": {
+      "input": 1
+    }`; !strings.Contains(one.stdout, want) {
+		t.Errorf("prices m-7 --json = %s, want in it %s", one.stdout, want)
+	}
 	all := runIn(t, dir, nil, "prices", "--json")
 	var list []struct{ Key, Rates, File string }
 	if err := json.Unmarshal([]byte(all.stdout), &list); err != nil || len(list) != 557 {
