@@ -26,6 +26,9 @@ func TestURLsThatAreNoneAreNotRepeated(t *testing.T) {
 		if s, err := Open(t.Context(), url, Options{}); err == nil || err.Error() != want {
 			t.Errorf("Open(%q) = %v, %v, want %s", url, s, err, want)
 		}
+		if err := CheckURL(url); err == nil || "open ledger: "+err.Error() != want {
+			t.Errorf("CheckURL(%q) = %v, want the same", url, err)
+		}
 	}
 }
 
