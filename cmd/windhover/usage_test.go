@@ -175,11 +175,11 @@ func TestCheckWarnsOfModelsOfALedgerWithoutAPrice(t *testing.T) {
 	nameless.Usage.SetText(usage.Model, "")
 	keep(t, filepath.Join(folder, "data"), append(many, nameless)...)
 	got := runIn(t, folder, nil, "check", "--ledger", "data")
-	want := "data: warning: openai/kestrel 2 has no price: what 3 attempts with 90 input and 60 output tokens cost is not known. Give it one, in USD per million tokens, as in\n" +
-		"  prices:\n    'openai/kestrel 2': {input: 1.25, output: 10}\n" +
+	want := "data: warning: openai/kestrel 2 has no price: what 3 attempts with 90 input and 60 output tokens cost is not known. Give it one, in USD per million tokens:\n" +
+		"  prices:\n    'openai/kestrel 2': {input: …, output: …}\n" +
 		"data: warning: 1 attempt with 30 input and 20 output tokens name no model of openai, and cannot be charged\n" +
-		"data: warning: openai/kestrel-\ufffd[1m has no price: what 1 attempt with 1,200,000 input and 20 output tokens cost is not known. Give it one, in USD per million tokens, as in\n" +
-		"  prices:\n    'openai/kestrel-\ufffd[1m': {input: 1.25, output: 10}\n"
+		"data: warning: openai/kestrel-\ufffd[1m has no price: what 1 attempt with 1,200,000 input and 20 output tokens cost is not known. Give it one, in USD per million tokens:\n" +
+		"  prices:\n    'openai/kestrel-\ufffd[1m': {input: …, output: …}\n"
 	if got.code != exitOK || got.stderr != want || !strings.HasPrefix(got.stdout, "builtin: ok, ") {
 		t.Errorf("check --ledger = %d\n%s%s, want\n%s", got.code, got.stdout, got.stderr, want)
 	}
