@@ -50,7 +50,7 @@ func (g *Gateway) Admin(o AdminOptions) http.Handler {
 		r.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	})
 	admin.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		notFound("no_page", "there is no such page; there are /config, /api/providers, /api/usage, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
+		notFound("no_page", "there is no such page; there are /config, /api/providers, /api/usage, /api/openapi.json, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/").write(w)
 	})
 	admin.MethodNotAllowed(wrongMethod(admin))
 	return admin

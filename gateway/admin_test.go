@@ -169,7 +169,7 @@ func TestAdminSaysWhatItHas(t *testing.T) {
 	t.Parallel()
 	admin := newGateway(t, twoProviders, Options{}).Admin(AdminOptions{})
 	w := askAdmin(admin, "GET", "/", nil)
-	if want := failureBody("not_found", "no_page", "there is no such page; there are /config, /api/providers, /api/usage, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/"); w.Code != 404 || w.Body.String() != want {
+	if want := failureBody("not_found", "no_page", "there is no such page; there are /config, /api/providers, /api/usage, /api/openapi.json, /metrics, /-/reload (POST), /-/ready, /-/healthy and /debug/pprof/"); w.Code != 404 || w.Body.String() != want {
 		t.Errorf("/ = %d %s, want 404 %s", w.Code, w.Body, want)
 	}
 	w = askAdmin(admin, "GET", "/-/reload", nil)

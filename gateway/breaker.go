@@ -26,6 +26,7 @@ type breaker struct {
 	opened   func()
 	throttle throttle
 	refused  atomic.Int64
+	enforced atomic.Bool // the newest file has requests refused while it is open
 
 	mu     sync.Mutex
 	state  breakerState
@@ -155,7 +156,7 @@ func (b *breaker) change(f func(now time.Time)) {
 		level = slog.LevelWarn
 	}
 	b.log.Log(context.Background(), level, "the breaker of an upstream is "+string(is), "provider", b.shown.provider, "host", b.shown.host,
-		"model", b.shown.model, "was", string(was), "last_failure", reason)
+		"model", b.shown.model, "was", string(was), "last_failure", reason, "refuses", is != breakerClosed && b.enforced.Load())
 }
 
 // count takes note of an attempt, and opens the breaker if it is one failure too many.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"windhover/config"
 )
 
 // upstreamKey names what fails together.
@@ -66,8 +68,14 @@ func (bs *breakers) connect(s *Snapshot) {
 	}
 }
 
-// of is the breaker for a key, with these settings. One with other settings begins anew.
+// of is the breaker for a key, as the provider wants it. One with other settings begins anew.
 func (bs *breakers) of(key upstreamKey, p *provider) *breaker {
+	b := bs.find(key, p)
+	b.enforced.Store(p.faults.breaker == config.ModeEnforce)
+	return b
+}
+
+func (bs *breakers) find(key upstreamKey, p *provider) *breaker {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	if e := bs.all[key]; e != nil {

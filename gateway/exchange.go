@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -14,8 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"windhover/gateway/usage"
 )
@@ -94,28 +90,6 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, t target) *excha
 	}
 	x.place = g.open.add(x)
 	return x
-}
-
-// newID is a UUIDv7 (RFC 9562): unique, and sorted by time. It need not be hard to guess, so its random bits are from the
-// runtime's own generator, which asks no system call for them.
-func newID() string {
-	id, err := uuid.NewV7FromReader(randomBits{})
-	if err != nil {
-		panic(err) // our bug: randomBits has no error
-	}
-	return id.String()
-}
-
-// randomBits is an endless source of random bytes.
-type randomBits struct{}
-
-func (randomBits) Read(p []byte) (int, error) {
-	for i := 0; i < len(p); i += 8 {
-		var bits [8]byte
-		binary.LittleEndian.PutUint64(bits[:], rand.Uint64())
-		copy(p[i:], bits[:])
-	}
-	return len(p), nil
 }
 
 // finish closes the account, exactly once. It runs on every way out, panics included.
@@ -307,63 +281,4 @@ func (x *exchange) writeFailure(err error) usage.End {
 		return usage.EndTimeoutWrite // the server's own
 	}
 	return usage.EndClientClosed
-}
-
-// openExchanges are those that have begun and not finished.
-type openExchanges struct {
-	mu    sync.Mutex
-	all   map[*exchange]struct{}
-	empty chan struct{} // closed when none is left; nil while nobody waits
-}
-
-// add returns how many are open now.
-func (o *openExchanges) add(x *exchange) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.all == nil {
-		o.all = make(map[*exchange]struct{})
-	}
-	o.all[x] = struct{}{}
-	return len(o.all)
-}
-
-func (o *openExchanges) remove(x *exchange) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.all, x)
-	if len(o.all) == 0 && o.empty != nil {
-		close(o.empty)
-		o.empty = nil
-	}
-}
-
-// wait returns when no exchange is open, or when ctx ends; how many are open then.
-func (o *openExchanges) wait(ctx context.Context) int {
-	o.mu.Lock()
-	if len(o.all) == 0 {
-		o.mu.Unlock()
-		return 0
-	}
-	if o.empty == nil {
-		o.empty = make(chan struct{})
-	}
-	empty := o.empty
-	o.mu.Unlock()
-
-	select {
-	case <-empty:
-	case <-ctx.Done():
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.all)
-}
-
-// end ends every open exchange with the cause.
-func (o *openExchanges) end(cause error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for x := range o.all {
-		x.interrupt(cause)
-	}
 }

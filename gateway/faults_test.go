@@ -224,6 +224,9 @@ func TestOpenBreakerAnswersAtOnce(t *testing.T) {
 		g.post(t, "/up/", "x")
 	}
 	g.wait(t, 3)
+	if log := g.log.String(); !strings.Contains(log, `last_failure="status 503" refuses=true`) {
+		t.Errorf("log = %s, want that it refuses", log)
+	}
 	fastest := time.Hour
 	for range 50 {
 		began := time.Now()

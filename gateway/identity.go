@@ -31,7 +31,7 @@ type identity struct {
 	keys *room
 	macs sync.Pool // of hash.Hash, which cost more to make than to use
 
-	passing bool // nobody keeps the salt
+	passing bool // there is no place for the salt, which is worth a word when there is a first key
 	said    sync.Once
 	log     *slog.Logger
 }
@@ -51,9 +51,9 @@ func newIdentity(o Options) *identity {
 		if i.salt, err = keptSalt(o.Data); err == nil {
 			return i
 		}
-		o.Logger.Warn("the salt of the keys in records cannot be kept", "error", err)
+		o.Logger.Warn("cannot keep the salt in the data folder; the keys in records change with the next start", "error", err)
 	}
-	i.salt, i.passing = newSalt(), true
+	i.salt, i.passing = newSalt(), o.Data == ""
 	return i
 }
 

@@ -101,7 +101,7 @@ func TestWithoutAPlaceForTheSaltKeysHoldForTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	up := answering(t, okAnswer)
-	for folder, want := range map[string]string{"": "", filepath.Join(file, "data"): `level=WARN msg="the salt of the keys in records cannot be kept"`} {
+	for folder, want := range map[string]string{"": "", filepath.Join(file, "data"): `level=WARN msg="cannot keep the salt in the data folder; the keys in records change with the next start" error=`} {
 		a, b := startWith(t, leadingTo(up.addr), Options{Data: folder}), startWith(t, leadingTo(up.addr), Options{Data: folder})
 		first, again := a.send(t, "POST", "/up/v1", "api-key: sk-1").Key, a.send(t, "POST", "/up/v1", "api-key: sk-1").Key
 		if other := b.send(t, "POST", "/up/v1", "api-key: sk-1").Key; first != again || first == other || len(first) != 16 {

@@ -37,7 +37,11 @@ func (x *exchange) enter() (usage.End, *failure) {
 	if end, over := x.interrupted(); over {
 		return end, interruption(end, x.provider.name)
 	}
-	return usage.EndRejected, overloaded(http.StatusTooManyRequests, fmt.Sprintf("%s has %d requests open here, which is its limit (limits.requests), and none ended within %s (limits.wait)", x.provider.name, limit.Requests, limit.Wait.Duration))
+	message := fmt.Sprintf("%s has as many requests open here as it may (limits.requests: %d)", x.provider.name, limit.Requests)
+	if limit.Wait.Duration > 0 {
+		message += fmt.Sprintf(", and none ended within %s (limits.wait)", limit.Wait.Duration)
+	}
+	return usage.EndRejected, overloaded(http.StatusTooManyRequests, message)
 }
 
 // moveSlot takes a slot of the provider that the exchange has turned to, in place of the one it has. It does not wait.

@@ -89,7 +89,7 @@ func TestProviderRefusesMoreRequestsThanItsLimit(t *testing.T) {
 	g := start(t, leadingTo(up.addr, onUp("limits: {requests: 1}"))+"  free: {upstream: 'http://"+up.addr+"'}\n")
 	first := g.askAside(t, "/up/1")
 	eventually(t, "it is there", func() bool { return arrived() == 1 })
-	want := "429 1 up has 1 requests open here, which is its limit (limits.requests), and none ended within 0s (limits.wait)"
+	want := "429 1 up has as many requests open here as it may (limits.requests: 1)"
 	if got := <-g.askAside(t, "/up/2"); got != want {
 		t.Errorf("the second gets %q, want %q", got, want)
 	}
@@ -98,6 +98,22 @@ func TestProviderRefusesMoreRequestsThanItsLimit(t *testing.T) {
 	release()
 	if a, b := <-first, <-other; a != "200" || b != "200" {
 		t.Errorf("the others get %q and %q", a, b)
+	}
+}
+
+func TestRefusalSaysHowLongTheRequestHasWaited(t *testing.T) {
+	t.Parallel()
+	up, arrived, release := holding(t)
+	g := start(t, leadingTo(up.addr, onUp("limits: {requests: 1, wait: 20ms}")))
+	first := g.askAside(t, "/up/1")
+	eventually(t, "it is there", func() bool { return arrived() == 1 })
+	want := "429 1 up has as many requests open here as it may (limits.requests: 1), and none ended within 20ms (limits.wait)"
+	if got := <-g.askAside(t, "/up/2"); got != want {
+		t.Errorf("the second gets %q, want %q", got, want)
+	}
+	release()
+	if got := <-first; got != "200" {
+		t.Errorf("the first gets %q", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -29,9 +30,16 @@ func (p program) dataFolder(s config.Settings) string {
 	return filepath.Join(p.folder, s.Data)
 }
 
-// checkLedger refuses settings that contradict each other.
+// checkLedger refuses settings that contradict each other, and a URL that no restart of the database would mend.
 func checkLedger(s config.Settings) error {
-	if s.Data == "" && s.Database.Reveal() != "" {
+	url := s.Database.Reveal()
+	if url == "" {
+		return nil
+	}
+	if err := postgres.CheckURL(url); err != nil {
+		return fmt.Errorf("--database: %w", err)
+	}
+	if s.Data == "" {
 		return errors.New("--database needs a data folder, for the spool that records wait in while the database does not answer; name one with --data")
 	}
 	return nil

@@ -80,6 +80,9 @@ func TestServeKeepsRecordsInTheDataFolder(t *testing.T) {
 	if got := ledgerRecords(t, filepath.Join(folder, "data"))[0]; got.Provider != "openai" || got.End != usage.EndComplete {
 		t.Errorf("record = %+v, want a complete one of openai", got)
 	}
+	if _, err := os.Stat(filepath.Join(folder, "data", "identity.salt")); err != nil {
+		t.Errorf("the salt of the records' keys is not beside them: %v", err)
+	}
 }
 
 func TestTerminatedGatewayLosesNoRecord(t *testing.T) {

@@ -59,6 +59,7 @@ func TestMistakesInTheCallExitWithTwo(t *testing.T) {
 		{[]string{"explain", "POST", "/openai/v1", "--response", "case"}, "windhover: POST /openai/v1 is a request, and --response names an answer; explain one of them\n"},
 		{[]string{"serve", "--listen", "5501"}, "--listen: 5501 is no address; write HOST:PORT, :PORT for every interface, or unix:/PATH\n"},
 		{[]string{"--admin", ":5502"}, "windhover: the admin address :5502 can be reached from elsewhere; set --admin-token or --admin-client-ca, listen on 127.0.0.1, or give --admin-open if everybody there may\n"},
+		{[]string{"--database=postgres://u:kestrel@h:port/x"}, "windhover: --database: its URL cannot be read; write it as postgres://user:password@host:5432/database?sslmode=verify-full, with %40 for an @ in the password, and so on\n"},
 		{[]string{"--data=none", "--database=postgres://db/x"}, "windhover: --database needs a data folder, for the spool that records wait in while the database does not answer; name one with --data\n"},
 	} {
 		got := run(t, c.args...)

@@ -60,8 +60,11 @@ func (p program) prices(s config.Settings, o pricesOptions) error {
 	if err != nil {
 		return err
 	}
-	_, snapshot, err := compile(p.providersPath(s.Providers), p.loadOptions(s.Prices), servingNobody())
+	file, snapshot, err := compile(p.providersPath(s.Providers), p.loadOptions(s.Prices), servingNobody())
 	if err != nil {
+		return err
+	}
+	if err := o.checkProvider(file, snapshot.Prices()); err != nil {
 		return err
 	}
 	if o.model == "" {
@@ -81,6 +84,15 @@ func (p program) prices(s config.Settings, o pricesOptions) error {
 		p.printPrice(q, len(o.usage) > 0)
 	}
 	return nil
+}
+
+// checkProvider is an error if neither a provider nor a price has the name: that nothing fits would say too little of it.
+func (o pricesOptions) checkProvider(file *config.File, table *price.Table) error {
+	known := slices.Sorted(slices.Values(append(table.Names(), sortedKeys(file.Providers)...)))
+	if o.provider == "" || slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, o.provider) }) {
+		return nil
+	}
+	return fmt.Errorf("--provider %s: neither a provider nor a price has this name%s", o.provider, didYouMean(o.provider, known))
 }
 
 // record is the record that is to be charged: one of an answer that used what the flags say.

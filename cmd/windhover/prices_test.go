@@ -13,6 +13,7 @@ providers:
   acme:
     upstream: https://api.acme.example
     pricing: acme-inc
+  harbour: {upstream: https://api.harbour.example}
 prices:
   acme-inc/m-1:
     also: [m-1-202*]
@@ -38,7 +39,7 @@ func TestPricesSaysWhatWouldBeChargedAndWhy(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "providers.yaml"), pricedProviders)
 	const rates = `m-1-2026-03-01 of acme-inc
-  entry   acme-inc/m-1 by its name m-1-202*, in PROVIDERS:7:3
+  entry   acme-inc/m-1 by its name m-1-202*, in PROVIDERS:8:3
   beats   acme-inc/m-*
   beats   acme-inc/*
   metrics m-1
@@ -64,31 +65,31 @@ func TestPricesSaysWhatWouldBeChargedAndWhy(t *testing.T) {
 		{[]string{"m-1-2026-03-01", "--provider", "acme"}, rates},
 		{[]string{"m-1-2026-03-01", "--provider", "acme-inc", "--usage", "input_tokens=100000,cache_read_tokens=20000,output_tokens=1000"}, rates + bill},
 		{[]string{"m-1", "--at", "2025-12-31", "--usage", "input_tokens=1"}, `m-1 of acme-inc
-  entry   acme-inc/m-1, in PROVIDERS:7:3
+  entry   acme-inc/m-1, in PROVIDERS:8:3
   beats   acme-inc/m-*
   beats   acme-inc/*
   metrics m-1
 unpriced: no row of acme-inc/m-1 holds at that time
 `},
 		{[]string{"m-7", "--usage", "input_tokens=1,output_tokens=1"}, `m-7 of acme-inc
-  entry   acme-inc/m-*, in PROVIDERS:20:17
+  entry   acme-inc/m-*, in PROVIDERS:21:17
   beats   acme-inc/*
   metrics m-7
   rates   input 1
 unpriced: the row has no rate for output
 `},
 		{[]string{"n", "--provider", "acme", "--usage", "reported_cost_usd=0.25"}, `n of acme-inc
-  entry   acme-inc/*, in PROVIDERS:21:15
+  entry   acme-inc/*, in PROVIDERS:22:15
   metrics other
   cost    as the provider reports it, where it does
   reported_cost_usd  0.25  x  1  =  0.25
                 USD              =  0.25
 `},
 		{[]string{"gpt-5", "--provider", "openai"}, `gpt-5 of openai
-  entry   openai/gpt-5, in PROVIDERS:22:17
+  entry   openai/gpt-5, in PROVIDERS:23:17
   metrics gpt-5
 `},
-		{[]string{"gpt-5", "--provider", "nobody"}, `gpt-5 of nobody
+		{[]string{"gpt-5", "--provider", "harbour"}, `gpt-5 of harbour
   entry   none fits
   metrics other
 `},
@@ -113,6 +114,7 @@ func TestPricesRefusesWhatItCannotCharge(t *testing.T) {
 		{[]string{"gpt-5", "--usage", "input_token=1"}, "windhover: --usage knows no field input_token; did you mean input_tokens?\n"},
 		{[]string{"gpt-5", "--usage", "input_tokens"}, "windhover: --usage input_tokens has no value; write it as in input_tokens=1000\n"},
 		{[]string{"gpt-5", "--usage", "input_tokens=many"}, "windhover: --usage input_tokens: many is no number\n"},
+		{[]string{"gpt-5", "--provider", "opnai"}, "windhover: --provider opnai: neither a provider nor a price has this name; did you mean openai?\n"},
 		{[]string{"gpt-5", "--at", "tomorrow"}, "windhover: --at tomorrow is no day; write it as in 2026-12-01\n"},
 		{[]string{"--usage", "input_tokens=1"}, "windhover: --usage charges an answer of one model; name it, as in windhover prices gpt-5 --usage input_tokens=1000\n"},
 	} {
@@ -129,11 +131,17 @@ func TestPricesListsTheTable(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "providers.yaml"), pricedProviders)
 	got := runIn(t, dir, nil, "prices", "--provider", "acme", "--at", "2026-06-01")
 	got.stdout = strings.ReplaceAll(got.stdout, filepath.Join(dir, "providers.yaml"), "PROVIDERS")
-	want := outcome{exitOK, "acme-inc/*    as reported                                                                     PROVIDERS:21:15\n" +
-		"acme-inc/m-*  input 1                                                                         PROVIDERS:20:17\n" +
-		"acme-inc/m-1  input 2, output 10, cache_read 0.5, search 0.01; tiers; batch flex  2026-02-03  PROVIDERS:7:3\n", ""}
+	want := outcome{exitOK, "acme-inc/*    as reported                                                                     PROVIDERS:22:15\n" +
+		"acme-inc/m-*  input 1                                                                         PROVIDERS:21:17\n" +
+		"acme-inc/m-1  input 2, output 10, cache_read 0.5, search 0.01; tiers; batch flex  2026-02-03  PROVIDERS:8:3\n", ""}
 	if got != want {
 		t.Errorf("prices = %+v\nwant %+v", got, want)
+	}
+	one := runIn(t, dir, nil, "prices", "m-7", "--provider", "acme", "--json")
+	if want := `"row": {
+      "input": 1
+    }`; !strings.Contains(one.stdout, want) {
+		t.Errorf("prices m-7 --json = %s, want in it %s", one.stdout, want)
 	}
 	all := runIn(t, dir, nil, "prices", "--json")
 	var list []struct{ Key, Rates, File string }
@@ -153,7 +161,7 @@ func TestFileOfPricesIsLaidOverTheProvidersFile(t *testing.T) {
 		t.Errorf("prices = %+v, want %s", got, want)
 	}
 	got = runIn(t, dir, nil, "check", "--prices", prices)
-	if want := "1 provider, 553 prices (2 of its own), revision "; !strings.Contains(got.stdout, want) {
+	if want := "2 providers, 553 prices (2 of its own), revision "; !strings.Contains(got.stdout, want) {
 		t.Errorf("check = %+v, want %s", got, want)
 	}
 	writeFile(t, prices, "version: 1\nproviders: {}\nextends: builtin\nprices: {acme-inc/m-1: {inputs: 3}}\n")

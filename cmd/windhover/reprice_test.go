@@ -102,7 +102,7 @@ func TestMistakesInTheCallOfReprice(t *testing.T) {
 		"":                                   {exitUsage, "", "windhover: reprice needs --since, as in windhover reprice --since 7d --dry-run\n"},
 		"--since 7":                          {exitUsage, "", "windhover: --since: \"7\" has no unit; write it as in 7h or 7d\n"},
 		"--since 7d --until x":               {exitUsage, "", "windhover: --until: \"x\" is no time; write it as in 2026-11-24, 2026-11-24T10:00:00Z, or 24h or 7d for that long ago\n"},
-		"--since 7d --admin off":             {exitFailed, "", "windhover: there is no ledger in ./data; --data names the folder that the gateway keeps it in\n"},
+		"--since 7d --admin off":             {exitFailed, "", "windhover: there is no ledger in ./data; name the folder that the gateway keeps it in, its --data\n"},
 		"--since 7d --admin " + address:      {exitFailed, "", "windhover: the gateway on " + address + " refuses: 404 Not Found\n"},
 		"--since 7d --admin off --data none": {exitUsage, "", "windhover: --data is none, so that nothing is kept; name the folder that the gateway keeps its ledger in\n"},
 	} {

@@ -45,8 +45,8 @@ func (p program) warnOf(x unpriced, folder string) {
 		return
 	}
 	key := x.pricing + "/" + x.model
-	fmt.Fprintf(p.stderr, "%s: warning: %s has no price: what %s cost is not known. Give it one, in USD per million tokens, as in\n", folder, shown(key), used)
-	fmt.Fprintf(p.stderr, "  prices:\n    %s: {input: 1.25, output: 10}\n", yamlKey(key))
+	fmt.Fprintf(p.stderr, "%s: warning: %s has no price: what %s cost is not known. Give it one, in USD per million tokens:\n", folder, shown(key), used)
+	fmt.Fprintf(p.stderr, "  prices:\n    %s: {input: …, output: …}\n", yamlKey(key))
 }
 
 func (p program) findUnpriced(ctx context.Context, s *gateway.Snapshot, folder string) ([]unpriced, error) {

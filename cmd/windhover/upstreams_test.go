@@ -17,7 +17,7 @@ func TestProviderThatFailsIsShownEverywhere(t *testing.T) {
 			t.Fatalf("answer = %d %v, %v, want the provider's", res.StatusCode, res.Header, err)
 		}
 	}
-	g.logged(t, `level=WARN msg="the breaker of an upstream is (open)" provider=openai host=127\.0\.0\.1:\d+ model=\S* ?was=closed last_failure="status 503"`)
+	g.logged(t, `level=WARN msg="the breaker of an upstream is (open)" provider=openai host=127\.0\.0\.1:\d+ model=\S* ?was=closed last_failure="status 503" refuses=false`)
 	metrics := get(t, g.admin, "/metrics")
 	for _, want := range []string{
 		`windhover_breakers{provider="openai",state="open"} 1`,

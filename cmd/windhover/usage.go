@@ -150,7 +150,7 @@ func (p program) ledgerFile(s config.Settings) (string, error) {
 	}
 	file := filepath.Join(folder, ledgerFile)
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no ledger in %s; --data names the folder that the gateway keeps it in", s.Data)
+		return "", fmt.Errorf("there is no ledger in %s; name the folder that the gateway keeps it in, its --data", s.Data)
 	}
 	return file, nil
 }

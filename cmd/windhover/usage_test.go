@@ -148,7 +148,7 @@ func TestMistakesInTheCallOfUsageNameTheFlag(t *testing.T) {
 		"--status ok":           {exitUsage, "", "windhover: --status: \"ok\" is no status; write it as in 200 or 429, and 0 for what got no answer\n"},
 		"--json --csv":          {exitUsage, "", "windhover: --json and --csv are two forms; choose one of them\n"},
 		"--data none":           {exitUsage, "", "windhover: --data is none, so that nothing is kept; name the folder that the gateway keeps its ledger in\n"},
-		"--data elsewhere":      {exitFailed, "", "windhover: there is no ledger in elsewhere; --data names the folder that the gateway keeps it in\n"},
+		"--data elsewhere":      {exitFailed, "", "windhover: there is no ledger in elsewhere; name the folder that the gateway keeps it in, its --data\n"},
 		"--since 1h --until 2h": {exitUsage, "", "windhover: --since: the range is empty"},
 	} {
 		got := runIn(t, folder, nil, append([]string{"usage"}, strings.Fields(args)...)...)
@@ -175,11 +175,11 @@ func TestCheckWarnsOfModelsOfALedgerWithoutAPrice(t *testing.T) {
 	nameless.Usage.SetText(usage.Model, "")
 	keep(t, filepath.Join(folder, "data"), append(many, nameless)...)
 	got := runIn(t, folder, nil, "check", "--ledger", "data")
-	want := "data: warning: openai/kestrel 2 has no price: what 3 attempts with 90 input and 60 output tokens cost is not known. Give it one, in USD per million tokens, as in\n" +
-		"  prices:\n    'openai/kestrel 2': {input: 1.25, output: 10}\n" +
+	want := "data: warning: openai/kestrel 2 has no price: what 3 attempts with 90 input and 60 output tokens cost is not known. Give it one, in USD per million tokens:\n" +
+		"  prices:\n    'openai/kestrel 2': {input: …, output: …}\n" +
 		"data: warning: 1 attempt with 30 input and 20 output tokens name no model of openai, and cannot be charged\n" +
-		"data: warning: openai/kestrel-\ufffd[1m has no price: what 1 attempt with 1,200,000 input and 20 output tokens cost is not known. Give it one, in USD per million tokens, as in\n" +
-		"  prices:\n    'openai/kestrel-\ufffd[1m': {input: 1.25, output: 10}\n"
+		"data: warning: openai/kestrel-\ufffd[1m has no price: what 1 attempt with 1,200,000 input and 20 output tokens cost is not known. Give it one, in USD per million tokens:\n" +
+		"  prices:\n    'openai/kestrel-\ufffd[1m': {input: …, output: …}\n"
 	if got.code != exitOK || got.stderr != want || !strings.HasPrefix(got.stdout, "builtin: ok, ") {
 		t.Errorf("check --ledger = %d\n%s%s, want\n%s", got.code, got.stdout, got.stderr, want)
 	}
@@ -189,7 +189,7 @@ func TestCheckWarnsOfModelsOfALedgerWithoutAPrice(t *testing.T) {
 		t.Errorf("check --ledger with a price = %+v, want no warning of it", got)
 	}
 	got = runIn(t, folder, nil, "check", "--ledger", "nowhere")
-	if want := (outcome{exitFailed, "", "windhover: there is no ledger in nowhere; --data names the folder that the gateway keeps it in\n"}); got != want {
+	if want := (outcome{exitFailed, "", "windhover: there is no ledger in nowhere; name the folder that the gateway keeps it in, its --data\n"}); got != want {
 		t.Errorf("check --ledger nowhere = %+v, want %+v", got, want)
 	}
 }

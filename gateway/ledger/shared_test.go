@@ -111,7 +111,7 @@ func TestSpoolFirstNeedsNoLockAndLosesNothing(t *testing.T) {
 		m := newMemory()
 		spoolFirst := func(o *Options) { o.SpoolFirst = true }
 		folder := t.TempDir()
-		first, _ := begin(t, folder, m, spoolFirst)
+		first, logged := begin(t, folder, m, spoolFirst)
 		second, _ := begin(t, folder, m, spoolFirst) // even in the same folder
 		pass(0)
 		for i := range 10 {
@@ -133,6 +133,12 @@ func TestSpoolFirstNeedsNoLockAndLosesNothing(t *testing.T) {
 		m.set(func(m *memory) { m.err = nil })
 		pass(lastBackoff + time.Second)
 		wantStored(t, m, records(0, 560))
+		want := `level=INFO msg="the ledger is being written" before=starting for=0s
+level=ERROR msg="the ledger's database takes no records; they wait in the spool until it does: no restart is needed" spool=SPOOL error="connection refused"
+level=INFO msg="the ledger is being written" before=spooling for=`
+		if !strings.HasPrefix(logged.String(), want) || strings.Count(logged.String(), "\n") != 3 {
+			t.Errorf("log:\n%swant:\n%s", logged, want)
+		}
 	})
 }
 

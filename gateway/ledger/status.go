@@ -66,6 +66,11 @@ func (l *Ledger) enter(state State, reason error) {
 		l.logger.Warn("another gateway writes the ledger in this data folder; it takes in what this one records, until it stops",
 			"folder", l.options.Folder, "reason", reason)
 	case Spooling:
+		if l.options.SpoolFirst {
+			l.logger.Error("the ledger's database takes no records; they wait in the spool until it does: no restart is needed",
+				"spool", l.spool.folder, "error", reason)
+			return
+		}
 		l.logger.Error("the ledger cannot be written; records wait in the spool until it can. Free its disk, unlock it, mend it or move it away: no restart is needed",
 			"spool", l.spool.folder, "error", reason)
 	}

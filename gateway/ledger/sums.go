@@ -12,7 +12,7 @@ import (
 // Measure is one thing that is added up over records.
 type Measure uint8
 
-// The measures. Requests are counted by the records that are final, everything else by all of them.
+// The measures. Requests are counted by the records that are final or of no attempt, everything else by all of them.
 const (
 	Requests            Measure = iota // what clients asked, refused requests included
 	Attempts                           // to reach an upstream
@@ -99,7 +99,7 @@ const (
 // SumsOf is what one record adds. Numbers that cannot be count as usage.Countable says.
 func SumsOf(r *usage.Record) Sums {
 	s := Sums{
-		Requests:       count(r.Final),
+		Requests:       count(r.Final || r.Attempt == 0),
 		Attempts:       count(r.Attempt > 0),
 		Failures:       count(r.Status == 0 || r.Status >= http.StatusBadRequest),
 		Unpriced:       count(r.CostState == usage.Unpriced),

@@ -2,6 +2,7 @@ package price
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ type Quote struct {
 	Beaten  []string `json:"beaten,omitempty"`
 	Bill
 
-	Row *config.PriceRow `json:"-"` // that holds at the record's time; nil: none does
+	Row    *config.PriceRow `json:"-"`             // that holds at the record's time; nil: none does
+	Stored json.RawMessage  `json:"row,omitempty"` // Row as records keep it
 }
 
 // Quote says what Charge would do with a record, and why. The record is left as it is.
@@ -43,7 +45,7 @@ func (t *Table) Quote(r *usage.Record, pricing string) Quote {
 		}
 		q.Key, q.Name, q.File = m.entry.key, m.name, m.entry.place()
 		if w := m.entry.at(rec.Time); w != nil {
-			q.Row = &w.source
+			q.Row, q.Stored = &w.source, rowJSON(w.source)
 		}
 	}
 	return q

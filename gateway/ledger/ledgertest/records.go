@@ -78,7 +78,7 @@ func odd() map[string]*usage.Record {
 	}
 	add("every field", func(r *usage.Record) { *r = *full() })
 	add("a refused request", func(r *usage.Record) {
-		*r = usage.Record{ID: r.ID, RequestID: r.RequestID, Time: r.Time, Final: true, Status: 404, End: usage.EndRejected, UsageState: usage.None, Error: "unknown_provider"}
+		*r = usage.Record{ID: r.ID, RequestID: r.RequestID, Time: r.Time, Status: 404, End: usage.EndRejected, UsageState: usage.None, Error: "unknown_provider"}
 	})
 	add("nothing but an ID", func(r *usage.Record) { *r = usage.Record{ID: r.ID, Time: r.Time} })
 	add("a checkpoint", func(r *usage.Record) { r.Checkpoint, r.End = true, "" })

@@ -17,6 +17,14 @@ var errURL = errors.New("its URL cannot be read; write it as postgres://user:pas
 // connectTimeout is how long one server may take to answer, unless the URL says connect_timeout.
 const connectTimeout = 5 * time.Second
 
+// CheckURL is an error if a URL cannot be read. It asks no server.
+func CheckURL(url string) error {
+	if _, err := configOf(url); err != nil {
+		return errURL
+	}
+	return nil
+}
+
 // configOf reads a URL. What is wrong with one is not told: the message would repeat the URL, and the password in it.
 func configOf(url string) (*pgx.ConnConfig, error) {
 	if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -24,6 +25,9 @@ func TestURLsThatAreNoneAreNotRepeated(t *testing.T) {
 	} {
 		if s, err := Open(t.Context(), url, Options{}); err == nil || err.Error() != want {
 			t.Errorf("Open(%q) = %v, %v, want %s", url, s, err, want)
+		}
+		if err := CheckURL(url); err == nil || "open ledger: "+err.Error() != want {
+			t.Errorf("CheckURL(%q) = %v, want the same", url, err)
 		}
 	}
 }
@@ -47,6 +51,20 @@ func TestNoErrorTellsThePassword(t *testing.T) {
 		if !strings.Contains(err.Error(), "user=xxxxx") || !strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("error = %v, want the reason with xxxxx for the password", err)
 		}
+	}
+}
+
+// The driver tries with TLS and without, and has a line for each.
+func TestServerThatIsNotThereIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	port := closedPort(t)
+	_, err := Open(t.Context(), fmt.Sprintf("postgres://u:kestrel@127.0.0.1:%d/db", port), Options{})
+	want := fmt.Sprintf("open ledger: failed to connect to `user=u database=db`: 127.0.0.1:%d (127.0.0.1): dial error: dial tcp 127.0.0.1:%[1]d: connect: connection refused", port)
+	if err == nil || err.Error() != want {
+		t.Errorf("Open = %v, want %s", err, want)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("Open = %#v, which does not wrap its reason", err)
 	}
 }
 

@@ -44,7 +44,31 @@ func (s *Store) explain(doing string, err error) error {
 			err = fmt.Errorf("%s: %w", what, err)
 		}
 	}
+	if failed, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = told{err, strings.Replace(err.Error(), failed.Error(), oneLine(failed), 1)}
+	}
 	return s.secrets.hide(err)
+}
+
+// told is an error in other words.
+type told struct {
+	error
+	text string
+}
+
+func (t told) Error() string { return t.text }
+func (t told) Unwrap() error { return t.error }
+
+// oneLine is why no server could be reached, each reason once: the driver has a line for each attempt, with TLS and without.
+func oneLine(err error) string {
+	first, rest, _ := strings.Cut(err.Error(), "\n")
+	var reasons []string
+	for line := range strings.Lines(rest) {
+		if line = strings.TrimSpace(line); !slices.Contains(reasons, line) {
+			reasons = append(reasons, line)
+		}
+	}
+	return strings.TrimSpace(first + " " + strings.Join(reasons, "; "))
 }
 
 // secrets are texts that no message may hold, the longest first.

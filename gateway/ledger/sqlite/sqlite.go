@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.BusyTimeout == 0 {
 		o.BusyTimeout = 5 * time.Second
 	}
+	makePrivate(path)
 	db, err := sql.Open("sqlite", source(path,
 		pragma("busy_timeout", strconv.FormatInt(o.BusyTimeout.Milliseconds(), 10)),
 		pragma("auto_vacuum", "incremental"), // only while the file is empty; Expire gives the space back
@@ -63,6 +65,15 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", path, explain(err)), db.Close())
 	}
 	return s, nil
+}
+
+// makePrivate makes the file where it is not there: SQLite would let everybody read it who reaches its folder. The log and
+// the memory beside it get the same mode. What is wrong is for SQLite to say. It never opens a file that is there: closing it
+// would take SQLite's own locks away (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+func makePrivate(path string) {
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640); err == nil {
+		_ = f.Close()
+	}
 }
 
 func (s *Store) open(ctx context.Context, path string) (err error) {

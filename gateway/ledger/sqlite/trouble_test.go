@@ -32,6 +32,22 @@ func TestDuplicatesChangeNothing(t *testing.T) {
 	}
 }
 
+func TestFilesAreNotForEverybody(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	mustWrite(t, s, plain(1))
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm()&0o007 != 0 {
+			t.Errorf("%s: %v (%v), want nothing for others", name, info, err)
+		}
+	}
+}
+
 func TestCheckpointIsReplacedByWhatCameLater(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -16,6 +16,9 @@ type csvColumn struct {
 	cell func(r *usage.Record) cell
 }
 
+// recordTime is a time as records write it: always as wide, so that its text sorts as it does.
+const recordTime = "2006-01-02T15:04:05.000Z07:00"
+
 // cell is what stands in a column: something of ours, a number in most cases, that is written as it is; or text, which may
 // come from anywhere.
 type cell struct{ own, text string }
@@ -25,7 +28,7 @@ func number(n int64) cell     { return own(strconv.FormatInt(n, 10)) }
 func truth(b bool) cell       { return own(strconv.FormatBool(b)) }
 func text(s string) cell      { return cell{text: s} }
 func asJSON(v any) cell       { b, _ := json.Marshal(v); return text(string(b)) }
-func moment(t time.Time) cell { return own(stamp(t)) }
+func moment(t time.Time) cell { return own(t.UTC().Format(recordTime)) }
 func positive(n int) cell     { return unless(n == 0, number(int64(n))) }
 func seconds(d time.Duration) cell {
 	return unless(d == 0, own(strconv.FormatFloat(d.Round(time.Microsecond).Seconds(), 'f', -1, 64)))
