@@ -19,7 +19,7 @@ func (s *Store) Reprice(ctx context.Context, changes []ledger.Repriced) error {
 				return err
 			}
 		}
-		return s.apply(ctx, deltas.Sorted())
+		return s.apply(ctx, s.rollupRows(deltas))
 	})
 	if err != nil {
 		return fmt.Errorf("reprice records: %w", explain(err))

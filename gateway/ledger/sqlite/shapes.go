@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"slices"
 )
 
 // shapes are prepared statements that insert rows of one table: one for each set of columns that have something to say. Of
@@ -30,15 +31,40 @@ func newShapes(writer *sql.Conn, text func(columns ...int) string, usual func(co
 	return &shapes{writer: writer, text: text, usual: usual, prepared: map[shape]driver.Stmt{}}
 }
 
-// insert inserts n rows, and calls there with the number of each that is there already and was left alone. A row is valid until
-// the next one is asked for.
-func (s *shapes) insert(ctx context.Context, n int, row func(i int) []any, there func(i int)) error {
+// row is one row of the table, and the columns of it that have something to say.
+type row struct {
+	of     shape
+	values []any // of all columns
+}
+
+// rows makes rows of what values appends for each of them. It touches no statement, and may run beside insert.
+func (s *shapes) rows(n int, values func(to []any, i int) []any) []row {
+	rows := make([]row, n)
+	var all []any
+	for i := range rows {
+		first := len(all)
+		all = values(all, i)
+		if i == 0 {
+			all = slices.Grow(all, (n-1)*len(all))
+		}
+		rows[i].values = all[first:]
+		for column, v := range rows[i].values {
+			if !s.usual(column, v) {
+				rows[i].of[column/64] |= 1 << (column % 64)
+			}
+		}
+	}
+	return rows
+}
+
+// insert inserts rows, and calls there with the number of each that is there already and was left alone.
+func (s *shapes) insert(ctx context.Context, rows []row, there func(i int)) error {
 	return s.writer.Raw(func(conn any) error {
-		for i := range n {
+		for i := range rows {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			made, err := s.insertOne(ctx, conn.(driver.ConnPrepareContext), row(i))
+			made, err := s.insertOne(ctx, conn.(driver.ConnPrepareContext), &rows[i])
 			if err != nil {
 				return err
 			}
@@ -51,18 +77,18 @@ func (s *shapes) insert(ctx context.Context, n int, row func(i int) []any, there
 }
 
 // insertOne inserts a row, and reports how many that made.
-func (s *shapes) insertOne(ctx context.Context, conn driver.ConnPrepareContext, row []any) (int64, error) {
-	of := s.shapeOf(row)
+func (s *shapes) insertOne(ctx context.Context, conn driver.ConnPrepareContext, r *row) (int64, error) {
+	of := r.of
 	if s.prepared[of] == nil && len(s.prepared) >= maxShapes {
 		of = shape{}
 	}
-	stmt, err := s.prepare(ctx, conn, of, len(row))
+	stmt, err := s.prepare(ctx, conn, of, len(r.values))
 	if err != nil {
 		return 0, err
 	}
 	s.args = s.args[:0]
-	for i, v := range row {
-		if of.has(i) {
+	for column, v := range r.values {
+		if of.has(column) {
 			s.args = append(s.args, driver.NamedValue{Ordinal: len(s.args) + 1, Value: v})
 		}
 	}
@@ -72,16 +98,6 @@ func (s *shapes) insertOne(ctx context.Context, conn driver.ConnPrepareContext, 
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-// shapeOf is the columns of a row that hold something unusual.
-func (s *shapes) shapeOf(row []any) (of shape) {
-	for i, v := range row {
-		if !s.usual(i, v) {
-			of[i/64] |= 1 << (i % 64)
-		}
-	}
-	return of
 }
 
 func (of shape) has(column int) bool { return of == shape{} || of[column/64]>>(column%64)&1 != 0 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"windhover/gateway/ledger/sqlstore"
@@ -12,27 +13,21 @@ import (
 // Write keeps a batch in one transaction.
 func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	batch = sqlstore.Distinct(batch)
-	var deltas sqlstore.Deltas
-	var changes []sqlstore.Delta
-	var counting sync.WaitGroup
-	counting.Go(func() { // meanwhile: it takes a fifth of what the rows take
-		deltas = sqlstore.Count(batch)
-		changes = deltas.Sorted()
-	})
-	defer counting.Wait()
+	p := s.prepare(batch)
+	defer p.working.Wait()
 	err := s.transact(ctx, func() error {
-		there, err := s.insertAll(ctx, batch)
+		there, err := s.insertAll(ctx, batch, p.records)
 		if err != nil {
 			return err
 		}
-		counting.Wait()
+		p.working.Wait()
 		if len(there) > 0 {
-			if err := s.replaceAll(ctx, there, deltas); err != nil {
+			if err := s.replaceAll(ctx, there, p.deltas); err != nil {
 				return err
 			}
-			changes = deltas.Sorted()
+			p.rollups = s.rollupRows(p.deltas)
 		}
-		return s.apply(ctx, changes)
+		return s.apply(ctx, p.rollups)
 	})
 	if err != nil {
 		return fmt.Errorf("write %d records: %w", len(batch), explain(err))
@@ -40,16 +35,43 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	return nil
 }
 
+// prepared is what a batch comes to, made while SQLite takes its rows in, which leaves nothing to a second processor otherwise.
+type prepared struct {
+	records chan []row // all of them, in pieces
+	deltas  sqlstore.Deltas
+	rollups []row
+	working sync.WaitGroup // until deltas and rollups are there
+}
+
+// pieceRows is how many rows SQLite is given at a time.
+const pieceRows = 100
+
+func (s *Store) prepare(batch []*usage.Record) *prepared {
+	p := &prepared{records: make(chan []row, len(batch)/pieceRows+1)} // room for all, as the writer may give up
+	p.working.Go(func() {
+		for piece := range slices.Chunk(batch, pieceRows) {
+			p.records <- s.records.rows(len(piece), func(to []any, i int) []any { return s.schema.Values(to, piece[i]) })
+		}
+		close(p.records)
+		p.deltas = sqlstore.Count(batch)
+		p.rollups = s.rollupRows(p.deltas)
+	})
+	return p
+}
+
+func (s *Store) rollupRows(deltas sqlstore.Deltas) []row {
+	sorted := deltas.Sorted()
+	return s.rollups.rows(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) })
+}
+
 // insertAll inserts records and their prices, and returns the records whose IDs are there already.
-func (s *Store) insertAll(ctx context.Context, batch []*usage.Record) (there []*usage.Record, err error) {
-	var values []any
-	row := func(i int) []any {
-		values = s.schema.Values(values[:0], batch[i])
-		return values
-	}
-	err = s.records.insert(ctx, len(batch), row, func(i int) { there = append(there, batch[i]) })
-	if err != nil {
-		return nil, err
+func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan []row) (there []*usage.Record, err error) {
+	first := 0
+	for rows := range pieces {
+		if err := s.records.insert(ctx, rows, func(i int) { there = append(there, batch[first+i]) }); err != nil {
+			return nil, err
+		}
+		first += len(rows)
 	}
 	for _, rec := range batch {
 		if err := s.keepPrice(ctx, rec.Price); err != nil {
@@ -85,12 +107,7 @@ func (s *Store) replace(ctx context.Context, rec *usage.Record, deltas sqlstore.
 	return err
 }
 
-// apply adds changes to the rollups.
-func (s *Store) apply(ctx context.Context, changes []sqlstore.Delta) error {
-	var values []any
-	row := func(i int) []any {
-		values = changes[i].Values(values[:0])
-		return values
-	}
-	return s.rollups.insert(ctx, len(changes), row, func(int) {}) // an upsert always makes a row
+// apply adds rows to the rollups.
+func (s *Store) apply(ctx context.Context, rows []row) error {
+	return s.rollups.insert(ctx, rows, func(int) {}) // each is taken in: none is left alone for being there
 }
