@@ -56,7 +56,7 @@ func (w *writer) takeSegments() (records int, err error) {
 	in := intake{spool: w.spool, paths: paths}
 	defer in.close()
 	for !in.ended() {
-		batch := in.next(batchRecords)
+		batch := in.next(intakeRecords)
 		if len(batch) > 0 {
 			if err := w.commitOrSift(batch); err != nil {
 				return records, err

@@ -19,7 +19,7 @@ func (s *Store) Reprice(ctx context.Context, changes []ledger.Repriced) error {
 				return err
 			}
 		}
-		return s.apply(ctx, deltas)
+		return s.apply(ctx, s.rollupRows(deltas))
 	})
 	if err != nil {
 		return fmt.Errorf("reprice records: %w", explain(err))
@@ -49,11 +49,17 @@ func (s *Store) reprice(ctx context.Context, c ledger.Repriced, deltas sqlstore.
 	return err
 }
 
-// keepPrice keeps a price row, if it comes with the price.
+// keepPrice keeps a price row, if it comes with the price and was not kept before.
 func (s *Store) keepPrice(ctx context.Context, p *usage.Price) error {
-	if p == nil || p.Row == nil {
+	if p == nil || p.Row == nil || s.prices[p.ID] {
 		return nil
 	}
-	_, err := s.writer.ExecContext(ctx, s.schema.InsertPrice(), p.ID, p.Row)
-	return err
+	if _, err := s.writer.ExecContext(ctx, s.schema.InsertPrice(), p.ID, p.Row); err != nil {
+		return err
+	}
+	if len(s.prices) >= maxPrices {
+		clear(s.prices)
+	}
+	s.prices[p.ID] = true
+	return nil
 }

@@ -33,12 +33,16 @@ type Store struct {
 
 	records *shapes
 	rollups *shapes
+	prices  map[string]bool // the IDs of price rows that the file has, as far as is known; of whoever holds the transaction
 }
 
 var _ ledger.Store = (*Store)(nil)
 
 // maxReaders is how many questions are answered at once; more wait.
 const maxReaders = 4
+
+// maxPrices is how many price rows are known to be in the file, so that they are not inserted with every batch.
+const maxPrices = 4096
 
 // Open opens the file for writing, creates it if it is not there, and brings its tables up to date, which may take long
 // after an upgrade. Its folder must be there.
@@ -60,7 +64,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
 	}
-	s := &Store{db: db, turn: make(chan struct{}, 1)}
+	s := &Store{db: db, turn: make(chan struct{}, 1), prices: map[string]bool{}}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", path, explain(err)), db.Close())
 	}
@@ -147,6 +151,7 @@ func (s *Store) transact(ctx context.Context, do func() error) error {
 		_, err = s.writer.ExecContext(lasting, "COMMIT")
 	}
 	if err != nil {
+		clear(s.prices) // those of this transaction are not there
 		// It fails only where nothing has begun, or SQLite has rolled back already, as it does when a disk is full.
 		_, _ = s.writer.ExecContext(lasting, "ROLLBACK")
 	}

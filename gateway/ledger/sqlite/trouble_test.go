@@ -97,6 +97,32 @@ func TestCutWriteLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestPriceOfAWriteThatFailedIsKeptByTheNext(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	run := func(statement string) {
+		t.Helper()
+		if _, err := s.writer.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("CREATE TRIGGER full BEFORE INSERT ON rollups BEGIN SELECT raise(ABORT, 'no more'); END")
+	rec := plain(1)
+	rec.Price = &usage.Price{ID: "gpt-5#1", Row: []byte(`{"input": 1.25}`)}
+	if err := s.Write(t.Context(), []*usage.Record{rec}); err == nil {
+		t.Fatal("the write did not fail")
+	}
+	run("DROP TRIGGER full")
+	mustWrite(t, s, rec)
+	got, err := s.Record(t.Context(), rec.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got.Price.Row) != string(rec.Price.Row) {
+		t.Errorf("row of the price = %q, want %q", got.Price.Row, rec.Price.Row)
+	}
+}
+
 func TestLockedFileIsNamed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")

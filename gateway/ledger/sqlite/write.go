@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"windhover/gateway/ledger/sqlstore"
@@ -12,23 +13,21 @@ import (
 // Write keeps a batch in one transaction.
 func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	batch = sqlstore.Distinct(batch)
-	var deltas sqlstore.Deltas
-	var counting sync.WaitGroup
-	counting.Go(func() { deltas = sqlstore.Count(batch) }) // meanwhile: it takes a fifth of what the rows take
-	defer counting.Wait()
+	p := s.prepare(batch)
+	defer p.working.Wait()
 	err := s.transact(ctx, func() error {
-		there, err := s.insertAll(ctx, batch)
+		there, err := s.insertAll(ctx, batch, p.records)
 		if err != nil {
 			return err
 		}
-		counting.Wait()
-		for _, rec := range there {
-			deltas.Sub(rec)
-			if err := s.replace(ctx, rec, deltas); err != nil {
+		p.working.Wait()
+		if len(there) > 0 {
+			if err := s.replaceAll(ctx, there, p.deltas); err != nil {
 				return err
 			}
+			p.rollups = s.rollupRows(p.deltas)
 		}
-		return s.apply(ctx, deltas)
+		return s.apply(ctx, p.rollups)
 	})
 	if err != nil {
 		return fmt.Errorf("write %d records: %w", len(batch), explain(err))
@@ -36,31 +35,61 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	return nil
 }
 
+// prepared is what a batch comes to, made while SQLite takes its rows in, which leaves nothing to a second processor otherwise.
+type prepared struct {
+	records chan []row // all of them, in pieces
+	deltas  sqlstore.Deltas
+	rollups []row
+	working sync.WaitGroup // until deltas and rollups are there
+}
+
+// pieceRows is how many rows SQLite is given at a time.
+const pieceRows = 100
+
+func (s *Store) prepare(batch []*usage.Record) *prepared {
+	p := &prepared{records: make(chan []row, len(batch)/pieceRows+1)} // room for all, as the writer may give up
+	p.working.Go(func() {
+		for piece := range slices.Chunk(batch, pieceRows) {
+			p.records <- s.records.rows(len(piece), func(to []any, i int) []any { return s.schema.Values(to, piece[i]) })
+		}
+		close(p.records)
+		p.deltas = sqlstore.Count(batch)
+		p.rollups = s.rollupRows(p.deltas)
+	})
+	return p
+}
+
+func (s *Store) rollupRows(deltas sqlstore.Deltas) []row {
+	sorted := deltas.Sorted()
+	return s.rollups.rows(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) })
+}
+
 // insertAll inserts records and their prices, and returns the records whose IDs are there already.
-func (s *Store) insertAll(ctx context.Context, batch []*usage.Record) (there []*usage.Record, err error) {
-	prices := map[string]bool{}
-	var values []any
+func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan []row) (there []*usage.Record, err error) {
+	first := 0
+	for rows := range pieces {
+		if err := s.records.insert(ctx, rows, func(i int) { there = append(there, batch[first+i]) }); err != nil {
+			return nil, err
+		}
+		first += len(rows)
+	}
 	for _, rec := range batch {
-		if err := ctx.Err(); err != nil {
+		if err := s.keepPrice(ctx, rec.Price); err != nil {
 			return nil, err
-		}
-		values = s.schema.Values(values[:0], rec)
-		inserted, err := s.records.insert(ctx, values)
-		if err != nil {
-			return nil, err
-		}
-		if inserted == 0 {
-			there = append(there, rec)
-			continue
-		}
-		if p := rec.Price; p != nil && !prices[p.ID] {
-			if err := s.keepPrice(ctx, p); err != nil {
-				return nil, err
-			}
-			prices[p.ID] = p.Row != nil
 		}
 	}
 	return there, nil
+}
+
+// replaceAll writes records over the checkpoints that are there, and takes what changes nothing off the deltas again.
+func (s *Store) replaceAll(ctx context.Context, there []*usage.Record, deltas sqlstore.Deltas) error {
+	for _, rec := range there {
+		deltas.Sub(rec)
+		if err := s.replace(ctx, rec, deltas); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replace writes a record over the checkpoint that is there, and leaves any other that is there alone.
@@ -74,24 +103,11 @@ func (s *Store) replace(ctx context.Context, rec *usage.Record, deltas sqlstore.
 	}
 	deltas.Sub(old)
 	deltas.Add(rec)
-	if err := s.keepPrice(ctx, rec.Price); err != nil {
-		return err
-	}
 	_, err = s.writer.ExecContext(ctx, s.schema.Replace(), append(s.schema.Values(nil, rec), sqlstore.EncodeID(rec.ID))...)
 	return err
 }
 
-// apply adds deltas to the rollups.
-func (s *Store) apply(ctx context.Context, deltas sqlstore.Deltas) error {
-	var values []any
-	for _, d := range deltas.Sorted() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		values = d.Values(values[:0])
-		if _, err := s.rollups.insert(ctx, values); err != nil {
-			return err
-		}
-	}
-	return nil
+// apply adds rows to the rollups.
+func (s *Store) apply(ctx context.Context, rows []row) error {
+	return s.rollups.insert(ctx, rows, func(int) {}) // each is taken in: none is left alone for being there
 }

@@ -1,0 +1,43 @@
+//go:build unix
+
+package sqlite
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkWrite writes a day's traffic, a batch an operation. The processor's time disturbs other programs least.
+func BenchmarkWrite(b *testing.B) {
+	s, err := Open(b.Context(), filepath.Join(b.TempDir(), "ledger.db"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	load := &workload{rnd: rand.New(rand.NewPCG(1, 2)), at: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), step: 260 * time.Millisecond}
+	var busy time.Duration
+	written := 0
+	for b.Loop() {
+		b.StopTimer()
+		batch := load.batch(batchRows)
+		b.StartTimer()
+		before := processorTime()
+		if err := s.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+		busy += processorTime() - before
+		written += len(batch)
+	}
+	b.ReportMetric(float64(written)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(busy.Microseconds())/float64(written), "cpu-µs/record")
+}
+
+// processorTime is what this program has used of the processors.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
