@@ -25,6 +25,7 @@ type scenario struct {
 	rate    int // requests a second in all; 0: each client asks again as soon as it has its answer
 	pieces  bool
 	streams bool // every client holds one stream open, and what passes is counted
+	apart   bool // only where it is asked for by name
 }
 
 func scenarios() []scenario {
@@ -35,6 +36,8 @@ func scenarios() []scenario {
 		{name: "events", query: "events=100", clients: 16, pieces: true},
 		{name: "500/s", query: "size=1024", clients: 32, rate: 500},
 		{name: "1000-streams", query: "events=100000&gap=100ms", clients: 1000, pieces: true, streams: true},
+		{name: "5000-streams", query: "events=100000&gap=1s", clients: 5000, pieces: true, streams: true, apart: true},
+		{name: "10000-streams", query: "events=100000&gap=2s", clients: 10000, pieces: true, streams: true, apart: true},
 	}
 }
 
@@ -45,6 +48,7 @@ type key struct{ scenario, target string }
 type sample struct {
 	cpu    time.Duration // of the proxy, for a request or a piece
 	memory int64         // bytes resident at the end
+	growth int64         // by how much that is more than before
 	errors int64
 }
 
@@ -67,6 +71,7 @@ func (b *bench) measure(s scenario, round int) error {
 func (b *bench) load(s scenario, t *target) (sample, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	empty := memoryOf(t.process.Process.Pid)
 	var done, failed atomic.Int64
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.clients, DisableCompression: true}}
 	defer client.CloseIdleConnections()
@@ -86,7 +91,7 @@ func (b *bench) load(s scenario, t *target) (sample, error) {
 	}
 	time.Sleep(b.time / 4)
 	if s.streams {
-		time.Sleep(2 * time.Second)
+		time.Sleep(2*time.Second + time.Duration(s.clients)*time.Millisecond) // until all are open
 	}
 	before, count := cpuOf(t.process.Process.Pid), done.Load()
 	time.Sleep(b.time)
@@ -97,7 +102,7 @@ func (b *bench) load(s scenario, t *target) (sample, error) {
 	if n == 0 {
 		return sample{}, fmt.Errorf("%s, %s: nothing came", s.name, t.name)
 	}
-	return sample{(after - before) / time.Duration(n), memory, failed.Load()}, nil
+	return sample{(after - before) / time.Duration(n), memory, memory - empty, failed.Load()}, nil
 }
 
 const request = `{"model":"gpt-5","messages":[{"role":"system","content":"You answer briefly."},{"role":"user","content":"`

@@ -17,19 +17,20 @@ func (b *bench) print(w io.Writer) {
 		if s.pieces {
 			unit = "piece"
 		}
-		fmt.Fprintf(w, "\n### %s\n\n| proxy | CPU us a %s | from - to | x ReverseProxy | x nginx | resident MiB | errors |\n|---|---|---|---|---|---|---|\n", s.name, unit)
+		fmt.Fprintf(w, "\n### %s\n\n| proxy | CPU us a %s | from - to | x ReverseProxy | x nginx | resident MiB | KiB a client | errors |\n|---|---|---|---|---|---|---|---|\n", s.name, unit)
 		for _, t := range b.targets {
 			samples := b.results[key{s.name, t.name}]
 			times := make([]time.Duration, len(samples))
-			var errors, memory int64
+			var errors, memory, growth int64
 			for i, x := range samples {
 				times[i] = x.cpu
 				errors += x.errors
 				memory = max(memory, x.memory)
+				growth = max(growth, x.growth)
 			}
 			slices.Sort(times)
-			fmt.Fprintf(w, "| %s | %.1f | %.1f - %.1f | %s | %s | %.0f | %d |\n", t.name, micros(median(times)), micros(times[0]), micros(times[len(times)-1]),
-				b.ratio(s.name, t.name, "ReverseProxy"), b.ratio(s.name, t.name, "nginx"), float64(memory)/(1<<20), errors)
+			fmt.Fprintf(w, "| %s | %.1f | %.1f - %.1f | %s | %s | %.0f | %.0f | %d |\n", t.name, micros(median(times)), micros(times[0]), micros(times[len(times)-1]),
+				b.ratio(s.name, t.name, "ReverseProxy"), b.ratio(s.name, t.name, "nginx"), float64(memory)/(1<<20), float64(growth)/float64(s.clients)/1024, errors)
 		}
 	}
 }
