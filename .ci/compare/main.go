@@ -30,7 +30,7 @@ func run(args []string) error {
 	gateway := flags.String("gateway", "", "the gateway's program")
 	rounds := flags.Int("rounds", 3, "how often everything is measured")
 	seconds := flags.Duration("time", 2*time.Second, "how long each measurement takes")
-	only := flags.String("only", "", "names of scenarios, with commas; all by default but 5000-streams and 10000-streams")
+	only := flags.String("only", "", "names of scenarios, with commas; all by default but 5000-streams and 9000-streams")
 	_ = flags.Parse(args)
 	if *gateway == "" {
 		return fmt.Errorf("say with -gateway which program to measure")
