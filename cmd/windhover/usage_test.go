@@ -91,7 +91,7 @@ total                            4  3,600,000      60       0  1.500225      25 
 
 const limits = `
 without a price: 1 of 4 attempts (25 %), whose cost is unknown and not in these sums; windhover check --ledger ./data names the models
-without usage: 1 of 4 attempts (25 %), whose answers were good but reported none: their tokens and cost are unknown and not in these sums
+without usage: 1 of 4 attempts (25 %), whose answers reported none, or broke off before: their tokens and cost are unknown and not in these sums
 with doubtful usage: 1 of 4 attempts (25 %), whose end was not seen, or whose numbers cannot all be right
 `
 

@@ -101,7 +101,7 @@ func (p program) printLimits(r usageapi.Report, s config.Settings) {
 		}
 	}
 	say(ledger.Unpriced, "without a price", "whose cost is unknown and not in these sums; "+namesThem(s))
-	say(ledger.Missing, "without usage", "whose answers were good but reported none: their tokens and cost are unknown and not in these sums")
+	say(ledger.Missing, "without usage", "whose answers reported none, or broke off before: their tokens and cost are unknown and not in these sums")
 	say(ledger.Partial, "with doubtful usage", "whose end was not seen, or whose numbers cannot all be right")
 	if r.Asked != nil {
 		limits = append(limits, fmt.Sprintf("the records of this range have expired: its full hours were summed, where %s to %s was asked for", clock(r.Asked.From), clock(r.Asked.To)))

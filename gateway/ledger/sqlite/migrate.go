@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 )
 
@@ -61,6 +62,13 @@ func versionOf(ctx context.Context, db queryer) (int, error) {
 
 // checkVersion says why a file cannot be read.
 func checkVersion(ctx context.Context, db queryer) error {
+	var made int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'`).Scan(&made); err != nil {
+		return err
+	}
+	if made == 0 {
+		return errors.New("it has no tables of a ledger; start the gateway once, which makes them")
+	}
 	found, err := versionOf(ctx, db)
 	if err == nil && found < version {
 		return fmt.Errorf("its tables have version %d, and this Windhover needs %d; start the gateway once, which brings them up to date", found, version)

@@ -32,6 +32,19 @@ func TestDuplicatesChangeNothing(t *testing.T) {
 	}
 }
 
+// The gateway makes the file before its tables.
+func TestEmptyFileIsNoLedgerYet(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "open ledger " + path + ": it has no tables of a ledger; start the gateway once, which makes them"
+	if _, err := OpenReader(t.Context(), path); err == nil || err.Error() != want {
+		t.Errorf("OpenReader = %v, want %s", err, want)
+	}
+}
+
 func TestFilesAreNotForEverybody(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
