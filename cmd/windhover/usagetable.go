@@ -78,7 +78,7 @@ func sumCells(s usageapi.Sums, decimals int) []string {
 
 // costCell is a cost that is known, or that nothing of it is, which is not 0.
 func costCell(nanoUSD, unpriced int64, decimals int) string {
-	if nanoUSD == 0 && unpriced > 0 {
+	if !ledger.CostKnown(nanoUSD, unpriced) {
 		return "unknown"
 	}
 	return ledger.FixedUSD(nanoUSD, decimals)

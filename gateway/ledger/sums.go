@@ -96,6 +96,9 @@ const (
 	maxNanoUSD = 1 << 46 // 70,368 dollars
 )
 
+// CostKnown reports whether a sum of costs says anything: one of 0 beside attempts without a price does not.
+func CostKnown(nanoUSD, unpriced int64) bool { return nanoUSD != 0 || unpriced == 0 }
+
 // SumsOf is what one record adds. Numbers that cannot be count as usage.Countable says.
 func SumsOf(r *usage.Record) Sums {
 	s := Sums{

@@ -2,6 +2,7 @@ package usageapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -97,14 +98,28 @@ func (s Sums) members() []byte {
 	for _, m := range ledger.Measures() {
 		b = append(b, '"')
 		b = append(b, m.String()...)
-		b = append(b, `":`...)
-		b = strconv.AppendInt(b, s[m], 10)
-		b = append(b, ',')
+		b = append(b, `":`+cmp.Or(s.number(m), "null")+`,`...)
 		if name, ok := inUSD(m); ok {
-			b = append(b, `"`+name+`":"`+ledger.USD(s[m])+`",`...)
+			b = append(b, `"`+name+`":`+s.dollars(m)+`,`...)
 		}
 	}
 	return append(b, `"shares":{"unpriced":`+s.share(ledger.Unpriced)+`,"missing":`+s.share(ledger.Missing)+`,"partial":`+s.share(ledger.Partial)+`}}`...)
+}
+
+// number is a measure in digits; empty if it is a cost of which nothing is known.
+func (s Sums) number(m ledger.Measure) string {
+	if m == ledger.CostNanoUSD && !ledger.CostKnown(s[m], s[ledger.Unpriced]) {
+		return ""
+	}
+	return strconv.FormatInt(s[m], 10)
+}
+
+// dollars is a measure in billionths of a dollar as JSON, in dollars.
+func (s Sums) dollars(m ledger.Measure) string {
+	if s.number(m) == "" {
+		return "null"
+	}
+	return `"` + ledger.USD(s[m]) + `"`
 }
 
 // inUSD is the name of a measure in dollars, if it is one in billionths of them.
@@ -153,9 +168,9 @@ func (r Report) CSV() []byte {
 func (s Sums) cells() []string {
 	var cells []string
 	for _, m := range ledger.Measures() {
-		cells = append(cells, strconv.FormatInt(s[m], 10))
+		cells = append(cells, s.number(m))
 		if _, ok := inUSD(m); ok {
-			cells = append(cells, ledger.USD(s[m]))
+			cells = append(cells, strings.Trim(strings.TrimPrefix(s.dollars(m), "null"), `"`))
 		}
 	}
 	return cells

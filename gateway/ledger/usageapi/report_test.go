@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,15 @@ func TestSumsComeWithTheirGroupsAndShares(t *testing.T) {
 		`,"rows":[{` + first + rest(1, `"unpriced":0,"missing":0,"partial":0`) + `,{` + second + rest(2, `"unpriced":0.5,"missing":0.5,"partial":0`) + "]}\n"
 	if w.Code != 200 || w.Body.String() != want {
 		t.Errorf("answer = %d\n%s, want\n%s", w.Code, w.Body, want)
+	}
+}
+
+// A sum of 0 would say that what has no price was free.
+func TestCostOfWhichNothingIsKnownIsNull(t *testing.T) {
+	t.Parallel()
+	api := over(t, made(1, time.Hour, func(r *usage.Record) { r.CostState, r.CostNanoUSD, r.Price = usage.Unpriced, 0, nil }))
+	if body := get(t, api, "/api/usage?group_by=model").Body.String(); strings.Count(body, `"cost_nano_usd":null,"cost_usd":null,`) != 2 {
+		t.Errorf("answer = %s, want a total and a row whose cost is null", body)
 	}
 }
 
@@ -95,5 +105,15 @@ func TestQuestionsThatNoStoreAnswersAreMistakes(t *testing.T) {
 		if code, parameter, message := failureBody(t, w); w.Code != 400 || code != x.code || parameter != x.parameter || message != x.message {
 			t.Errorf("answer = %d %s %s %q, want 400 %+v", w.Code, code, parameter, message, x)
 		}
+	}
+}
+
+func TestCostOfWhichNothingIsKnownIsAnEmptyCell(t *testing.T) {
+	t.Parallel()
+	var s Sums
+	s[ledger.Attempts], s[ledger.Unpriced] = 2, 2
+	cells := s.cells()
+	if got := cells[ledger.CostNanoUSD] + cells[ledger.CostNanoUSD+1]; got != "" {
+		t.Errorf("cells of the cost = %q, want none", got)
 	}
 }
