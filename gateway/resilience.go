@@ -112,6 +112,7 @@ type providerState struct {
 
 // handleProviders shows how every provider does.
 func (g *Gateway) handleProviders(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
 	snapshot := g.snapshot.Load()
 	breakers := make(map[string][]BreakerState)
 	for _, b := range g.Breakers() {
