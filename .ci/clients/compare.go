@@ -129,6 +129,10 @@ func asWithoutAsking(r upstream.Request) upstream.Request {
 // Of these headers a client makes up a new value for each request.
 var madeUp = []string{"Amz-Sdk-Invocation-Id", "X-Amz-Date", "Idempotency-Key", "X-Stainless-Read-Timeout"}
 
+// keptBack is what no provider of the shipped file gets (docs/credentials.md): a client that keeps cookies, as Python's httpx does,
+// sends those of one provider to every other behind the same gateway.
+var keptBack = []string{"Cookie"}
+
 // hopByHop headers belong to a connection. The gateway has its own.
 var hopByHop = []string{"Connection", "Keep-Alive", "Te"}
 
@@ -137,7 +141,7 @@ func head(r upstream.Request) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\nHost: %s\n", r.Method, r.Target, r.Host)
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		if slices.Contains(madeUp, name) || slices.Contains(hopByHop, name) {
+		if slices.Contains(madeUp, name) || slices.Contains(keptBack, name) || slices.Contains(hopByHop, name) {
 			continue
 		}
 		value := strings.Join(r.Header[name], "\n")
