@@ -22,6 +22,7 @@ type Metrics struct {
 	overheads  *prometheus.HistogramVec
 	gaps       *gaps
 	tokens     *prometheus.CounterVec
+	known      tokenSeries // of tokens
 	costs      *costs
 	unpriced   *prometheus.CounterVec
 	states     *prometheus.CounterVec
@@ -142,10 +143,17 @@ func (m *Metrics) countCost(rec *usage.Record) {
 func model(rec *usage.Record) string { return cmp.Or(rec.ModelLabel, usage.Other) }
 
 func (m *Metrics) countTokens(rec *usage.Record) {
+	var known *modelTokens
 	for f := usage.InputTokens; f < usage.TotalTokens; f++ {
-		if _, reported := rec.Usage.Number(f); reported {
-			m.tokens.WithLabelValues(rec.Provider, model(rec), kind(f)).Add(rec.Usage.Countable(f).Float())
+		if _, reported := rec.Usage.Number(f); !reported {
+			continue
 		}
+		if known == nil {
+			known = m.known.of(rec.Provider, model(rec))
+		}
+		known.counter(f, func() prometheus.Counter {
+			return m.tokens.WithLabelValues(rec.Provider, model(rec), kind(f))
+		}).Add(rec.Usage.Countable(f).Float())
 	}
 }
 
