@@ -59,7 +59,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		// A batch changes pages all over the rollups. The more of them go into one checkpoint, the fewer are written twice.
 		pragma("wal_autocheckpoint", "8192"), // pages of 4 KiB
 		pragma("journal_size_limit", "67108864"),
-		pragma("cache_size", "-65536"), // KiB
+		pragma("cache_size", "-16384"), // KiB
 	))
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
