@@ -302,7 +302,7 @@ func (c *chaos) logged(t *testing.T, pattern string) { t.Helper(); await(t, c.st
 
 const (
 	logsWriting  = `(the ledger is being written)`
-	logsSpooling = `(the ledger cannot be written)`
+	logsSpooling = `(the ledger cannot be written|the ledger's database takes no records)`
 	logsAgain    = `(msg="the ledger is being written" before=spooling)`
 )
 
