@@ -443,6 +443,9 @@ func TestProvidersPageShowsHowTheyDo(t *testing.T) {
 		g.post(t, "/up/", `{"model":"m-1"}`)
 	}
 	w := askAdmin(g.Admin(AdminOptions{Addr: "localhost:5502"}), "GET", "/api/providers", nil)
+	if got := w.Header().Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control = %q, want no-store: it is how things are now", got)
+	}
 	var page struct {
 		Revision  string
 		Providers []struct {
