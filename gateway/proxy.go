@@ -170,6 +170,10 @@ func (x *exchange) send(out *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if errors.Is(x.body.failed(), errTooLarge) {
+		_ = res.Body.Close()
+		return nil, errTooLarge // the upstream may answer a request that was cut off
+	}
 	x.record.FirstByte = time.Since(x.record.Time)
 	if res.StatusCode < 100 {
 		_ = res.Body.Close()
@@ -302,6 +306,9 @@ func (x *exchange) endOfBody(res *http.Response, err error) usage.End {
 	if err == io.EOF && x.departure.happened.Load() {
 		x.departure.whole = true
 		return usage.EndClientClosed
+	}
+	if errors.Is(x.body.failed(), errTooLarge) {
+		return usage.EndRejected // over TLS, the upstream learns that the request is at its end, and may end its answer
 	}
 	if err == io.EOF {
 		x.left, _ = x.interrupted()
