@@ -57,8 +57,20 @@ func (b buffer) give() {
 	smallBuffers.Put(b.small)
 }
 
-// headerDelay is how long an answer's header waits for the first bytes of the body, to go out with them in one packet.
-const headerDelay = time.Millisecond
+// How long an answer's header waits for the first bytes of the body, to go out with them in one packet. An upstream that says
+// how long the body is has it. For such a one the longer time is as good, and a timer that is further away than others wakes
+// no thread for its sake.
+const (
+	headerDelay      = time.Millisecond
+	headerDelayKnown = 100 * time.Millisecond
+)
+
+func headerDelayOf(res *http.Response) time.Duration {
+	if res.ContentLength >= 0 {
+		return headerDelayKnown
+	}
+	return headerDelay
+}
 
 // headerFlush sends the header when the body does not follow at once.
 type headerFlush struct {

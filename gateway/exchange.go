@@ -111,8 +111,8 @@ func (x *exchange) finish() {
 	}
 }
 
-// release gives the client's connection back to net/http, which has still to write the end of a chunked answer. On
-// HTTP/2 that cannot block, and a deadline would reset the stream.
+// release gives the client's connection back to net/http, which may still have the end of the answer to write. On HTTP/2 that
+// cannot block, and a deadline would reset the stream.
 func (x *exchange) release(whole bool) {
 	if x.total != nil {
 		x.total.Stop()
@@ -121,9 +121,15 @@ func (x *exchange) release(whole bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.finished = true
-	if x.copying && whole && x.write.limit > 0 && x.r.ProtoMajor == 1 {
+	if x.copying && whole && x.write.limit > 0 && x.r.ProtoMajor == 1 && !x.endIsWritten() {
 		_ = x.client.SetWriteDeadline(time.Now().Add(x.write.limit)) // net/http takes it off again
 	}
+}
+
+// endIsWritten reports whether nothing can be left to write of an answer that is whole: its length stands in the header, and a
+// write of its body has taken that along.
+func (x *exchange) endIsWritten() bool {
+	return x.record.BytesOut > 0 && len(x.w.Header()["Content-Length"]) > 0
 }
 
 // bug answers for a panic of ours, if there is still something to answer.

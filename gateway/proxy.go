@@ -275,7 +275,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 	}
 	x.header.set(true)
 	defer x.header.set(false)
-	x.startWatch(headerDelay)
+	x.startWatch(headerDelayOf(res))
 	buffer := takeBuffer(res.ContentLength)
 	defer func() { buffer.give() }()
 	for {
