@@ -7,55 +7,65 @@ import (
 	"time"
 )
 
-// The sizes of copy buffers, in bytes. A stream of small events is read as it arrives and needs no more than the small
-// one, which keeps thousands of open streams cheap; what fills it gets the large one.
-const (
-	smallBuffer = 4 << 10
-	largeBuffer = 32 << 10
-)
+// bufferSizes are the sizes of copy buffers, in bytes. A stream holds one while it waits for its next event, so that thousands of
+// open streams had better hold small ones. What fills its buffer gets the next size for the next read.
+var bufferSizes = [...]int{2 << 10, 4 << 10, 32 << 10}
 
-var (
-	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
-	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
-)
+// bufferPools hold buffers that nobody uses, of each size.
+var bufferPools [len(bufferSizes)]sync.Pool
+
+// calmReads is after how many reads in a row that a smallest buffer could have held a stream gets one again.
+const calmReads = 8
 
 // buffer is a copy buffer that is taken from a pool and given back.
 type buffer struct {
-	small *[smallBuffer]byte
-	large *[largeBuffer]byte
+	size int // the number of its size
+	room *[]byte
+	kept bool // it has the right size
+	calm int  // how many reads in a row a smallest one could have held
 }
 
 // takeBuffer is a buffer for an answer of that Content-Length; -1 if it is not known.
 func takeBuffer(length int64) buffer {
-	if length > smallBuffer {
-		return buffer{large: largeBuffers.Get().(*[largeBuffer]byte)}
+	size := 0
+	for size < len(bufferSizes)-1 && length > int64(bufferSizes[size]) {
+		size++
 	}
-	return buffer{small: smallBuffers.Get().(*[smallBuffer]byte)}
+	return buffer{size: size, room: takeRoom(size), kept: length >= 0}
 }
 
-func (b buffer) bytes() []byte {
-	if b.large != nil {
-		return b.large[:]
+func takeRoom(size int) *[]byte {
+	if room, ok := bufferPools[size].Get().(*[]byte); ok {
+		return room
 	}
-	return b.small[:]
+	room := make([]byte, bufferSizes[size])
+	return &room
 }
 
-// fit is the buffer for the next read after one of n bytes.
-func (b buffer) fit(n int) buffer {
-	if b.large != nil || n < smallBuffer {
-		return b
-	}
-	b.give()
-	return buffer{large: largeBuffers.Get().(*[largeBuffer]byte)}
-}
+func (b *buffer) bytes() []byte { return *b.room }
 
-func (b buffer) give() {
-	if b.large != nil {
-		largeBuffers.Put(b.large)
+// fit makes it the buffer for the next read, after one of n bytes.
+func (b *buffer) fit(n int) {
+	if b.kept {
 		return
 	}
-	smallBuffers.Put(b.small)
+	if b.calm++; n > bufferSizes[0] {
+		b.calm = 0
+	}
+	switch {
+	case n == bufferSizes[b.size] && b.size < len(bufferSizes)-1:
+		b.change(b.size + 1)
+	case b.calm >= calmReads && b.size > 0:
+		b.change(0)
+	}
 }
+
+func (b *buffer) change(size int) {
+	b.give()
+	b.size, b.room, b.calm = size, takeRoom(size), 0
+}
+
+func (b *buffer) give() { bufferPools[b.size].Put(b.room) }
 
 // How long an answer's header waits for the first bytes of the body, to go out with them in one packet. An upstream that says
 // how long the body is has it. For such a one the longer time is as good, and a timer that is further away than others wakes

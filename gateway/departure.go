@@ -123,7 +123,7 @@ func (x *exchange) drain(res *http.Response, end usage.End) usage.End {
 	x.depart()
 	x.departure.unheard = true
 	buffer := takeBuffer(-1)
-	defer func() { buffer.give() }()
+	defer buffer.give()
 	for left := x.provider.drain.bytes; left > 0; {
 		x.idle.start()
 		n, err := res.Body.Read(buffer.bytes())
@@ -134,7 +134,7 @@ func (x *exchange) drain(res *http.Response, end usage.End) usage.End {
 			x.departure.whole = err == io.EOF
 			break
 		}
-		buffer = buffer.fit(n)
+		buffer.fit(n)
 	}
 	return usage.EndClientClosed
 }

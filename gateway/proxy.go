@@ -277,7 +277,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 	defer x.header.set(false)
 	x.startWatch(headerDelayOf(res))
 	buffer := takeBuffer(res.ContentLength)
-	defer func() { buffer.give() }()
+	defer buffer.give()
 	for {
 		x.idle.startAt(x.clock.wait())
 		n, err := res.Body.Read(buffer.bytes())
@@ -287,7 +287,7 @@ func (x *exchange) stream(res *http.Response) usage.End {
 			if end, ok := x.pass(buffer.bytes()[:n]); !ok {
 				return x.drain(res, end)
 			}
-			buffer = buffer.fit(n)
+			buffer.fit(n)
 		}
 		if err != nil {
 			return x.endOfBody(res, err)

@@ -127,7 +127,7 @@ type tunnelEnds struct{ read, write usage.End }
 // relay copies until either side fails, or src ends in order: the tunnel is complete then.
 func relay(dst io.Writer, src io.Reader, ends tunnelEnds, pass func([]byte)) usage.End {
 	buffer := takeBuffer(-1)
-	defer func() { buffer.give() }()
+	defer buffer.give()
 	for {
 		n, err := src.Read(buffer.bytes())
 		if n > 0 {
@@ -137,7 +137,7 @@ func relay(dst io.Writer, src io.Reader, ends tunnelEnds, pass func([]byte)) usa
 				return ends.write
 			}
 			pass(buffer.bytes()[:n])
-			buffer = buffer.fit(n)
+			buffer.fit(n)
 		}
 		if err == io.EOF {
 			return usage.EndComplete
