@@ -21,7 +21,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 3 && args[0] == "upstream" {
-		return serveUpstream(args[1])
+		return serveUpstream(args[1], args[2])
 	}
 	if len(args) == 3 && args[0] == "reverse-proxy" {
 		return serveReverseProxy(args[1], args[2])
@@ -30,7 +30,8 @@ func run(args []string) error {
 	gateway := flags.String("gateway", "", "the gateway's program")
 	rounds := flags.Int("rounds", 3, "how often everything is measured")
 	seconds := flags.Duration("time", 2*time.Second, "how long each measurement takes")
-	only := flags.String("only", "", "names of scenarios, with commas; all by default but 5000-streams and 9000-streams")
+	only := flags.String("only", "", "names of scenarios, with commas; all by default but those of more than 1,000 streams")
+	secure := flags.Bool("tls", false, "towards an upstream with TLS, as providers are: HTTP/2, but for nginx, which speaks HTTP/1.1 to upstreams")
 	_ = flags.Parse(args)
 	if *gateway == "" {
 		return fmt.Errorf("say with -gateway which program to measure")
@@ -40,7 +41,7 @@ func run(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	b := bench{work: work, time: *seconds, results: map[key][]sample{}}
+	b := bench{work: work, time: *seconds, secure: *secure, results: map[key][]sample{}}
 	defer b.stop()
 	if err := b.start(*gateway); err != nil {
 		return err

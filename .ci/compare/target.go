@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type target struct {
 type bench struct {
 	work     string
 	time     time.Duration
+	secure   bool // the upstream has TLS
 	upstream *exec.Cmd
 	targets  []*target
 	results  map[key][]sample
@@ -37,18 +39,23 @@ func (b *bench) start(gateway string) error {
 	if err != nil {
 		return err
 	}
-	if b.upstream, err = startProgram(nil, self, "upstream", upstream, ""); err != nil {
+	at, certificate := "http://"+upstream, ""
+	if b.secure {
+		at, certificate = "https://"+upstream, filepath.Join(b.work, "upstream.pem")
+		os.Setenv("SSL_CERT_FILE", certificate) // for all that are started
+	}
+	if b.upstream, err = startProgram(self, "upstream", upstream, certificate); err != nil {
 		return err
 	}
-	if err := waitFor("http://" + upstream + "/"); err != nil {
-		return fmt.Errorf("the upstream: %w", err)
+	if err := waitForUpstream(upstream); err != nil {
+		return err
 	}
 	return errors.Join(
-		b.nginx(upstream),
-		b.add("ReverseProxy", func(address string) []string { return []string{self, "reverse-proxy", address, "http://" + upstream} }),
-		b.add("windhover", b.gateway(gateway, upstream, "usage: openai", filepath.Join(b.work, "data"))),
-		b.add("windhover, no ledger", b.gateway(gateway, upstream, "usage: openai", "none")),
-		b.add("windhover, no metering", b.gateway(gateway, upstream, "stream_usage: off", "none")),
+		b.nginx(at),
+		b.add("ReverseProxy", func(address string) []string { return []string{self, "reverse-proxy", address, at} }),
+		b.add("windhover", b.gateway(gateway, at, "usage: openai", filepath.Join(b.work, "data"))),
+		b.add("windhover, no ledger", b.gateway(gateway, at, "usage: openai", "none")),
+		b.add("windhover, no metering", b.gateway(gateway, at, "stream_usage: off", "none")),
 	)
 }
 
@@ -58,7 +65,7 @@ func (b *bench) add(name string, command func(address string) []string) error {
 		return err
 	}
 	args := command(address)
-	process, err := startProgram(nil, args[0], args[1:]...)
+	process, err := startProgram(args[0], args[1:]...)
 	if err != nil {
 		return err
 	}
@@ -74,7 +81,7 @@ func (b *bench) add(name string, command func(address string) []string) error {
 func (b *bench) gateway(program, upstream, reads, data string) func(string) []string {
 	return func(address string) []string {
 		file := filepath.Join(b.work, "providers-"+address+".yaml")
-		text := "version: 1\nextends: builtin\nproviders:\n  openai:\n    upstream: http://" + upstream + "\n    " + reads + "\n"
+		text := "version: 1\nextends: builtin\nproviders:\n  openai:\n    upstream: " + upstream + "\n    " + reads + "\n"
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			panic(err)
 		}
@@ -90,7 +97,8 @@ func (b *bench) nginx(upstream string) error {
 	}
 	return b.add("nginx", func(address string) []string {
 		file := filepath.Join(b.work, "nginx.conf")
-		if err := os.WriteFile(file, fmt.Appendf(nil, nginxConfig, upstream, address), 0o600); err != nil {
+		scheme, at, _ := strings.Cut(upstream, "://")
+		if err := os.WriteFile(file, fmt.Appendf(nil, nginxConfig, at, address, scheme), 0o600); err != nil {
 			panic(err)
 		}
 		return []string{program, "-p", b.work, "-e", "stderr", "-c", file}
@@ -111,7 +119,7 @@ http {
     listen %s backlog=4096;
     client_max_body_size 0;
     location /openai/ {
-      proxy_pass http://mock/;
+      proxy_pass %s://mock/;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_buffering off;
@@ -120,9 +128,8 @@ http {
 }
 `
 
-func startProgram(env []string, name string, args ...string) (*exec.Cmd, error) {
+func startProgram(name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -151,6 +158,17 @@ func freeAddress() (string, error) {
 	}
 	defer l.Close()
 	return l.Addr().String(), nil
+}
+
+// waitForUpstream waits until something listens there.
+func waitForUpstream(address string) error {
+	for range 200 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			return c.Close()
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return errors.New("the upstream does not answer")
 }
 
 func waitFor(url string) error {

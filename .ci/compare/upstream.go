@@ -1,11 +1,20 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
+	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,10 +28,25 @@ const (
 	lastEvents  = `data: {"id":"chatcmpl-B1","object":"chat.completion.chunk","created":1741570283,"model":"gpt-5","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":99,"total_tokens":111}}` + "\n\ndata: [DONE]\n\n"
 )
 
-// serveUpstream answers any request as its query says: with JSON of `size` bytes, or with `events` events, one every `gap`.
-func serveUpstream(address string) error {
+// serveUpstream serves answer, with TLS if there is a file to write the certificate to.
+func serveUpstream(address, certificate string) error {
+	server := &http.Server{Addr: address, Handler: upstream()}
+	if certificate == "" {
+		return server.ListenAndServe()
+	}
+	pair, err := selfSigned(certificate)
+	if err != nil {
+		return err
+	}
+	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}}
+	server.ErrorLog = log.New(io.Discard, "", 0)
+	return server.ListenAndServeTLS("", "")
+}
+
+// upstream answers any request as its query says: with JSON of `size` bytes, or with `events` events, one every `gap`.
+func upstream() http.HandlerFunc {
 	var answers sync.Map // by size
-	return http.ListenAndServe(address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		h := w.Header()
 		for _, name := range []string{"Openai-Organization", "Openai-Processing-Ms", "Openai-Project", "Openai-Version", "X-Request-Id",
@@ -45,7 +69,25 @@ func serveUpstream(address string) error {
 		h.Set("Content-Type", "application/json")
 		h.Set("Content-Length", strconv.Itoa(len(answer.([]byte))))
 		_, _ = w.Write(answer.([]byte))
-	}))
+	}
+}
+
+// selfSigned makes a certificate for 127.0.0.1, and writes it to a file for those who are to trust it.
+func selfSigned(file string) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
 }
 
 func streamEvents(w http.ResponseWriter, r *http.Request, events int, gap time.Duration) {
@@ -78,7 +120,7 @@ func serveReverseProxy(address, upstream string) error {
 			r.SetURL(to)
 			r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, "/openai")
 		},
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true},
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true, ForceAttemptHTTP2: true},
 		FlushInterval: -1,
 		BufferPool:    buffers,
 	}
