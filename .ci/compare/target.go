@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -109,7 +110,7 @@ const nginxConfig = `daemon off;
 worker_processes 2;
 pid nginx.pid;
 error_log stderr crit;
-events { worker_connections 8192; }
+events { worker_connections 19900; }
 http {
   access_log off;
   keepalive_requests 1000000000;
@@ -145,7 +146,7 @@ func (b *bench) stop() {
 	}
 	for _, p := range programs {
 		if p != nil {
-			_ = p.Process.Signal(os.Interrupt)
+			_ = p.Process.Signal(syscall.SIGTERM) // where the script runs in the background, an interrupt is ignored
 			_ = p.Wait()
 		}
 	}
