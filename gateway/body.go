@@ -180,7 +180,7 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		return nil
 	}
 	if x.body == nil { // or else it is that of an attempt before
-		x.takeBody(&requestBody{source: uploading{r.Body, x}, length: r.ContentLength, hold: x.hold})
+		x.takeBody(&requestBody{source: &uploading{Reader: r.Body, x: x}, length: r.ContentLength, hold: x.hold})
 	}
 	x.body.bound(x.maxBody())
 	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.

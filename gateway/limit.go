@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -175,20 +174,4 @@ func (x *exchange) hold(n int) bool {
 	}
 	x.held.Add(int64(n))
 	return true
-}
-
-// uploading is the client's body with a limit to how long one read of it may take. Without it, a client that has stalled
-// would be let go only by timeouts.total.
-type uploading struct {
-	io.Reader
-	x *exchange
-}
-
-func (u uploading) Read(p []byte) (int, error) {
-	if u.x.provider.upload == 0 {
-		return u.Reader.Read(p)
-	}
-	timer := time.AfterFunc(u.x.provider.upload, func() { u.x.interrupt(errUpload) })
-	defer timer.Stop()
-	return u.Reader.Read(p)
 }
