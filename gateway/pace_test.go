@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -9,6 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	frame "golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"windhover/gateway/usage"
 )
@@ -142,4 +146,70 @@ func uploadingFor(limit time.Duration) *exchange {
 	x := &exchange{course: course{provider: &provider{upload: limit}}, clock: clock{began: time.Now()}, finished: true}
 	x.ctx, x.cancel = context.WithCancelCause(context.Background())
 	return x
+}
+
+// What a client leaves piles up, and goes on in writes of 4 KiB and more: a byte now and then finishes none of them in time.
+func TestClientThatSipsItsAnswerIsLetGo(t *testing.T) {
+	t.Parallel()
+	up := newWire(t, func(w *wire, c net.Conn, r *bufio.Reader) {
+		if w.read(r) != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+		for {
+			if _, err := io.WriteString(c, "9\r\ndata: 1\n\n\r\n"); err != nil {
+				return
+			}
+		}
+	})
+	for version, sip := range map[string]func(t *testing.T, address string){http1: sipHTTP1, http2: sipHTTP2} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			g := start(t, leadingTo(up.addr, onUp("timeouts: {write: 200ms}")))
+			go sip(t, g.addr)
+			if rec := g.one(t); rec.End != usage.EndTimeoutWrite || rec.Status != http.StatusOK {
+				t.Errorf("record = %s, %d, want timeout_write, 200", rec.End, rec.Status)
+			}
+		})
+	}
+}
+
+// sipHTTP1 takes a byte now and then until the connection is closed.
+func sipHTTP1(t *testing.T, address string) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer c.Close()
+	_ = c.(*net.TCPConn).SetReadBuffer(4 << 10)
+	io.WriteString(c, "GET /up/ HTTP/1.1\r\nHost: g\r\n\r\n")
+	for err == nil && t.Context().Err() == nil {
+		_, err = c.Read(make([]byte, 1))
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// sipHTTP2 lets a byte come now and then until the stream is reset.
+func sipHTTP2(t *testing.T, address string) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer c.Close()
+	io.WriteString(c, frame.ClientPreface)
+	f := frame.NewFramer(c, c)
+	_ = f.WriteSettings(frame.Setting{ID: frame.SettingInitialWindowSize, Val: 0})
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "g"}, {":path", "/up/"}} {
+		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
+	}
+	_ = f.WriteHeaders(frame.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true})
+	go io.Copy(io.Discard, c)
+	for err == nil && t.Context().Err() == nil {
+		err = f.WriteWindowUpdate(1, 1)
+		time.Sleep(10 * time.Millisecond)
+	}
 }
