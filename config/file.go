@@ -153,7 +153,7 @@ type Timeouts struct {
 	Idle           Duration `yaml:"idle"`            // between two reads of the answer; default 15m
 	Total          Duration `yaml:"total"`           // of the whole exchange; default 0s, which is off
 	Write          Duration `yaml:"write"`           // one write to the client; default 5m
-	Upload         Duration `yaml:"upload"`          // one read of the request's body from the client; default 5m
+	Upload         Duration `yaml:"upload"`          // by how much the client may be behind 500 bytes a second with its body; default 5m
 	IdleConnection Duration `yaml:"idle_connection"` // how long an unused upstream connection is kept; default 30s
 }
 

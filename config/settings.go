@@ -158,12 +158,16 @@ func setDatabase(to *Secret, value string) error {
 	switch {
 	case value == "sqlite":
 		*to = Secret{}
-	case strings.HasPrefix(value, "postgres://"), strings.HasPrefix(value, "postgresql://"):
+	case isDatabase(value):
 		*to = NewSecret(value)
 	default:
 		return errors.New("this is no database; write sqlite, or postgres://USER:PASSWORD@HOST/NAME")
 	}
 	return nil
+}
+
+func isDatabase(value string) bool {
+	return strings.HasPrefix(value, "postgres://") || strings.HasPrefix(value, "postgresql://")
 }
 
 // Env is the setting's environment variable.

@@ -19,7 +19,6 @@ const smallBody = 64 << 10
 type requestBody struct {
 	source io.Reader
 	length int64            // -1: unknown
-	limit  int64            // of bytes in all; 0: none
 	hold   func(n int) bool // takes memory for n bytes to be kept
 	first  func() error     // before the first byte is asked for
 	last   func()           // when the end has been read, and with it the trailers; nil: nothing waits for that
@@ -28,6 +27,7 @@ type requestBody struct {
 	all   []byte     // of a body that was read before it was sent
 	head  []byte     // up to smallBody bytes
 	n     int64
+	limit int64 // of n; 0: none
 	ended bool  // there is no more
 	err   error // why it broke off
 
@@ -67,6 +67,13 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
+}
+
+// bound sets how many bytes there may be: what the provider takes that is about to be asked.
+func (b *requestBody) bound(limit int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.limit = limit
 }
 
 // keep adds to the body's beginning what there is room for.
@@ -173,8 +180,9 @@ func (x *exchange) attachBody(out *http.Request) *failure {
 		return nil
 	}
 	if x.body == nil { // or else it is that of an attempt before
-		x.takeBody(&requestBody{source: uploading{r.Body, x}, length: r.ContentLength, limit: x.maxBody(), hold: x.hold})
+		x.takeBody(&requestBody{source: &uploading{Reader: r.Body, x: x}, length: r.ContentLength, hold: x.hold})
 	}
+	x.body.bound(x.maxBody())
 	// net/http would wait a while for the first chunk of a GET or DELETE, and turn a body without any into none.
 	out.ContentLength, out.TransferEncoding = r.ContentLength, r.TransferEncoding
 	if x.mayAskForUsage() && (x.body.kept() || x.hold(2*int(r.ContentLength))) { // as it came, and as it goes on

@@ -85,14 +85,14 @@ func internalFailure() *failure {
 const statusClientClosed = 499
 
 // interruption is the answer to an attempt that the client or the gateway ended before there was one.
-func interruption(end usage.End, provider string) *failure {
+func (x *exchange) interruption(end usage.End) *failure {
 	switch end {
 	case usage.EndShutdown:
 		return &failure{status: http.StatusServiceUnavailable, kind: "shutdown", code: "shutdown", message: "the gateway is shutting down"}
 	case usage.EndTimeoutUpload:
 		return &failure{status: http.StatusRequestTimeout, kind: "timeout", code: "timeout_upload", message: "the rest of the request's body did not come in time (timeouts.upload)"}
 	case usage.EndTimeoutTotal:
-		return timeoutFailure("timeout_total", provider+" did not finish in time (timeouts.total)")
+		return timeoutFailure("timeout_total", x.totalBy+" did not finish in time (timeouts.total)")
 	}
 	return &failure{status: statusClientClosed, kind: "client_closed", code: "client_closed", message: "the client left"}
 }

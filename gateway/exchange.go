@@ -64,6 +64,7 @@ type exchange struct {
 	watch       watch
 	header      headerFlush
 	total       *time.Timer // nil: no limit
+	totalBy     string      // the provider whose limit it is
 	clock       clock
 
 	mu       sync.Mutex // held while another goroutine sets deadlines of w

@@ -79,7 +79,7 @@ func (x *exchange) fallBack(t target, got reached) reached {
 		before.ticket.tell(saysNothing, "")
 		tally.toNext.Add(1)
 		x.abandon(got)
-		x.follow(asked)
+		x.follow(first.provider, asked)
 		got = x.askAlone(out)
 	}
 	return got
@@ -100,7 +100,7 @@ type course struct {
 }
 
 // turnTo builds the request for another provider, nil if it cannot go there: the path fits no route, the client may not use the
-// provider, its breaker is open, or as many requests as it may have are open.
+// provider, the body is larger than it takes, its breaker is open, or as many requests as it may have are open.
 func (x *exchange) turnTo(first course, to fallbackTarget, t target) (out *http.Request, asked usage.StreamUsage) {
 	before := x.record.StreamUsage
 	defer func() { x.record.StreamUsage = before }() // it is still the last attempt's
@@ -110,7 +110,7 @@ func (x *exchange) turnTo(first course, to fallbackTarget, t target) (out *http.
 		return nil, ""
 	}
 	x.course = course{provider: p, match: m, r: first.r}
-	if x.match.scope.decode() != nil {
+	if x.match.scope.decode() != nil || !x.bodyFits() {
 		return nil, ""
 	}
 	if p != first.provider {
@@ -130,9 +130,10 @@ func (x *exchange) turnTo(first course, to fallbackTarget, t target) (out *http.
 }
 
 // follow makes the course that of the record and of the timers.
-func (x *exchange) follow(asked usage.StreamUsage) {
+func (x *exchange) follow(first *provider, asked usage.StreamUsage) {
 	x.record.Provider, x.record.StreamUsage = x.provider.name, asked
 	x.idle.limit, x.write.limit = x.provider.idle, x.provider.write
+	x.turnTotal(first)
 	x.errorBody, x.further = nil, true
 }
 

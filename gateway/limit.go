@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -22,7 +21,7 @@ func (x *exchange) enter() (usage.End, *failure) {
 	if limit := x.gateway.options.MaxRequests; limit > 0 && x.place > limit {
 		return usage.EndRejected, overloaded(http.StatusServiceUnavailable, fmt.Sprintf("the gateway has %d requests open, which is its limit (--max-requests)", limit))
 	}
-	if limit := x.maxBody(); limit > 0 && x.r.ContentLength > limit {
+	if !x.bodyFits() {
 		return usage.EndRejected, x.tooLarge()
 	}
 	limit := x.provider.limits
@@ -35,7 +34,7 @@ func (x *exchange) enter() (usage.End, *failure) {
 		return "", nil
 	}
 	if end, over := x.interrupted(); over {
-		return end, interruption(end, x.provider.name)
+		return end, x.interruption(end)
 	}
 	message := fmt.Sprintf("%s has as many requests open here as it may (limits.requests: %d)", x.provider.name, limit.Requests)
 	if limit.Wait.Duration > 0 {
@@ -74,6 +73,12 @@ func overloaded(status int, message string) *failure {
 // maxBody is what a request's body may have, in bytes: what the provider says, or else the settings; 0: no limit.
 func (x *exchange) maxBody() int64 {
 	return int64(x.provider.limits.Body.Or(config.Size(x.gateway.options.MaxBody)))
+}
+
+// bodyFits reports whether the provider takes a body as long as the client says that it is.
+func (x *exchange) bodyFits() bool {
+	limit := x.maxBody()
+	return limit == 0 || x.r.ContentLength <= limit
 }
 
 // errTooLarge ends a body of unknown length that turns out to be longer than it may be.
@@ -169,20 +174,4 @@ func (x *exchange) hold(n int) bool {
 	}
 	x.held.Add(int64(n))
 	return true
-}
-
-// uploading is the client's body with a limit to how long one read of it may take. Without it, a client that has stalled
-// would be let go only by timeouts.total.
-type uploading struct {
-	io.Reader
-	x *exchange
-}
-
-func (u uploading) Read(p []byte) (int, error) {
-	if u.x.provider.upload == 0 {
-		return u.Reader.Read(p)
-	}
-	timer := time.AfterFunc(u.x.provider.upload, func() { u.x.interrupt(errUpload) })
-	defer timer.Stop()
-	return u.Reader.Read(p)
 }

@@ -151,7 +151,7 @@ func hideIdempotencyKey(h http.Header) {
 // rejection says how a request ended that never left: the client may be gone, or the gateway stopping, while its body is read.
 func (x *exchange) rejection(refused *failure) (usage.End, *failure) {
 	if end, over := x.interrupted(); over {
-		return end, interruption(end, x.provider.name)
+		return end, x.interruption(end)
 	}
 	return usage.EndRejected, refused
 }
@@ -196,7 +196,7 @@ func rewind(out *http.Request) bool {
 func (x *exchange) sendFailure(err error) (usage.End, *failure) {
 	name := x.provider.name
 	if end, over := x.interrupted(); over {
-		return end, interruption(end, name)
+		return end, x.interruption(end)
 	}
 	if cut := x.body.failed(); cut != nil {
 		return x.cutBody(cut)

@@ -95,9 +95,28 @@ func (x *exchange) stopWatch() {
 }
 
 // startTotal bounds the whole exchange.
-func (x *exchange) startTotal() {
-	if limit := x.provider.total; limit > 0 && x.total == nil {
-		x.total = time.AfterFunc(limit, func() { x.interrupt(errTotal) })
+func (x *exchange) startTotal() { x.boundTotal(x.provider, x.provider.total) }
+
+// turnTotal bounds what is left when another provider is asked. What the first one allows for the whole exchange goes on to
+// count; what this one allows counts from now on, or else it could be over before it was asked.
+func (x *exchange) turnTotal(first *provider) {
+	by, left := x.provider, x.provider.total
+	if first.total > 0 {
+		rest := max(first.total-time.Since(x.arrived), 1) // 0 would be no limit
+		if left == 0 || rest < left {
+			by, left = first, rest
+		}
+	}
+	x.boundTotal(by, left)
+}
+
+// boundTotal ends the exchange when the limit has passed, in the place of what did so before; 0: nothing does.
+func (x *exchange) boundTotal(by *provider, limit time.Duration) {
+	if x.total != nil {
+		x.total.Stop()
+	}
+	if limit > 0 {
+		x.total, x.totalBy = time.AfterFunc(limit, func() { x.interrupt(errTotal) }), by.name
 	}
 }
 

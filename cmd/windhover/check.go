@@ -21,9 +21,10 @@ func (p program) checkCommand() *cobra.Command {
 		Long: "Check loads and compiles a providers file as serve would, and prints every problem as\n" +
 			"FILE:LINE:COL: path: message. Without FILE it is the one that serve would use. A provider that holds a credential\n" +
 			"needs access unless --listen is an address that only this machine can reach.\n\n" +
-			"With --ledger it warns of the models that a gateway's ledger holds and that the file has no price for.",
+			"With --ledger it warns of the models that a gateway's ledger holds and that the file has no price for. It takes the\n" +
+			"gateway's --data or, if the ledger is a PostgreSQL, its --database.",
 		Example: "  windhover check\n  windhover check providers.yaml\n  windhover check --no-secrets providers.yaml   # where the secrets are not, as in CI\n" +
-			"  windhover check --ledger data",
+			"  windhover check --ledger data\n  windhover check --ledger ${file:/etc/windhover/database}",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings, err := p.settings(cmd)
@@ -37,7 +38,7 @@ func (p program) checkCommand() *cobra.Command {
 		},
 	}
 	config.AddFlags(cmd.Flags(), "config", "listen", "providers", "prices")
-	cmd.Flags().StringVar(&kept, "ledger", "", "`DIR` that a gateway keeps its ledger in (its --data)")
+	cmd.Flags().StringVar(&kept, "ledger", "", "`DIR|URL` where a gateway keeps its ledger: its --data, or its --database")
 	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "take every ${…} reference as set")
 	return cmd
 }
@@ -47,7 +48,7 @@ type checking struct {
 	path    string // of the providers file
 	options config.Options
 	meant   gateway.CompileOptions
-	ledger  string // a data folder; empty: none
+	ledger  string // a data folder, or a database; empty: none
 }
 
 func (p program) check(ctx context.Context, x checking) error {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -16,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // startOnSocket runs the program on an inherited socket, with the providers file and the records file of a folder.
@@ -103,113 +99,4 @@ func TestRestartUnderLoadFailsNoRequest(t *testing.T) {
 		t.Errorf("%d requests, %d records, %d failures over %d restarts", asked.Load(), recorded, failed.Load(), restarts)
 	}
 	t.Logf("%d requests over %d restarts, %d failed", asked.Load(), restarts, failed.Load())
-}
-
-// Streams of all lengths and WebSockets are open when the process is told to stop: what can finish in time does, what cannot is
-// told so, and each has its record.
-func TestStopUnderLoadFinishesOrTellsEveryone(t *testing.T) {
-	t.Parallel()
-	const streams, sockets = 200, 20
-	upstream := http.NewServeMux()
-	upstream.HandleFunc("/socket", func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		_ = c.Write(r.Context(), websocket.MessageText, []byte("hello"))
-		_, _, _ = c.Read(context.Background())
-	})
-	upstream.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		lasts, _ := time.ParseDuration(r.URL.Query().Get("lasts"))
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, sseAnswer[:20])
-		w.(http.Flusher).Flush()
-		select {
-		case <-time.After(lasts):
-			_, _ = io.WriteString(w, sseAnswer[20:])
-		case <-r.Context().Done():
-		}
-	})
-	folder := provider(t, upstream.ServeHTTP)
-	records := filepath.Join(folder, "records")
-	process, stderr, address := startProcess(t, folder, io.Discard, "--records="+records, "--drain-timeout=4s")
-
-	outcomes := make(chan string, streams+sockets)
-	var begun sync.WaitGroup
-	begun.Add(streams + sockets)
-	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 0}}
-	for i := range streams {
-		go func() {
-			lasts := 500*time.Millisecond + time.Duration(i)*10*time.Millisecond // up to 2.5 s
-			late := i%10 == 0
-			if late {
-				lasts = time.Minute
-			}
-			response, err := client.Post("http://"+address+"/openai/v1/chat/completions?lasts="+lasts.String(), "application/json", strings.NewReader(`{"stream":true}`))
-			begun.Done()
-			if err != nil {
-				outcomes <- err.Error()
-				return
-			}
-			defer response.Body.Close()
-			body, err := io.ReadAll(response.Body)
-			switch {
-			case late && err != nil:
-				outcomes <- "told"
-			case !late && err == nil && string(body) == sseAnswer:
-				outcomes <- "finished"
-			default:
-				outcomes <- fmt.Sprintf("stream of %v: %q (%v)", lasts, body, err)
-			}
-		}()
-	}
-	for range sockets {
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-			defer cancel()
-			c, _, err := websocket.Dial(ctx, "ws://"+address+"/openai/socket", nil)
-			if err == nil {
-				_, _, err = c.Read(ctx)
-			}
-			begun.Done()
-			if err != nil {
-				outcomes <- err.Error()
-				return
-			}
-			_, _, err = c.Read(ctx)
-			if websocket.CloseStatus(err) == websocket.StatusGoingAway {
-				outcomes <- "told"
-				return
-			}
-			outcomes <- fmt.Sprint("WebSocket: ", err)
-		}()
-	}
-	begun.Wait()
-	send(t, process, syscall.SIGTERM)
-	await(t, stderr, `(shutting down)`)
-	counts := map[string]int{}
-	for range streams + sockets {
-		counts[<-outcomes]++
-	}
-	if err := process.Wait(); err != nil {
-		t.Errorf("the process ended with %v, want exit code 0", err)
-	}
-	if counts["finished"] != streams*9/10 || counts["told"] != streams/10+sockets {
-		t.Errorf("outcomes = %v, want %d finished, %d told", counts, streams*9/10, streams/10+sockets)
-	}
-	ends := map[string]int{}
-	for line := range strings.Lines(readFile(t, records)) {
-		var record struct {
-			End        string
-			Checkpoint bool
-		}
-		if err := json.Unmarshal([]byte(line), &record); err != nil {
-			t.Fatal(err)
-		}
-		ends[record.End]++
-	}
-	if ends["complete"] != streams*9/10 || ends["shutdown"] != streams/10+sockets || len(ends) != 2 {
-		t.Errorf("records = %v, want %d complete, %d shutdown", ends, streams*9/10, streams/10+sockets)
-	}
 }

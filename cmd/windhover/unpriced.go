@@ -22,42 +22,49 @@ type unpriced struct {
 	sums           ledger.Sums
 }
 
-// warnOfUnpriced names the models that a ledger holds and that the file has no price for, those that were used most first.
-func (p program) warnOfUnpriced(ctx context.Context, s *gateway.Snapshot, folder string) error {
-	found, err := p.findUnpriced(ctx, s, folder)
+// warnOfUnpriced names the models that the ledger in a place holds and that the file has no price for, those that were used most first.
+func (p program) warnOfUnpriced(ctx context.Context, s *gateway.Snapshot, place string) error {
+	kept, err := config.LedgerAt(place, p.environ)
+	if err != nil {
+		return usageError{fmt.Errorf("--ledger: %w", err)}
+	}
+	if kept.Database.Reveal() != "" {
+		place = "the database" // its URL may hold a password
+	}
+	found, err := p.findUnpriced(ctx, s, kept, place)
 	if err != nil {
 		return err
 	}
 	for i, x := range found {
 		if i == maxUnpriced {
-			fmt.Fprintf(p.stderr, "%s: warning: %s more have no price\n", folder, plural(len(found)-i, "model"))
+			fmt.Fprintf(p.stderr, "%s: warning: %s more have no price\n", place, plural(len(found)-i, "model"))
 			break
 		}
-		p.warnOf(x, folder)
+		p.warnOf(x, place)
 	}
 	return nil
 }
 
-func (p program) warnOf(x unpriced, folder string) {
+func (p program) warnOf(x unpriced, place string) {
 	used := fmt.Sprintf("%s with %s input and %s output tokens", plural(int(x.sums[ledger.Attempts]), "attempt"), thousands(x.sums[ledger.InputTokens]), thousands(x.sums[ledger.OutputTokens]))
 	if x.model == "" {
-		fmt.Fprintf(p.stderr, "%s: warning: %s name no model of %s, and cannot be charged\n", folder, used, shown(x.pricing))
+		fmt.Fprintf(p.stderr, "%s: warning: %s name no model of %s, and cannot be charged\n", place, used, shown(x.pricing))
 		return
 	}
 	key := x.pricing + "/" + x.model
-	fmt.Fprintf(p.stderr, "%s: warning: %s has no price: what %s cost is not known. Give it one, in USD per million tokens:\n", folder, shown(key), used)
+	fmt.Fprintf(p.stderr, "%s: warning: %s has no price: what %s cost is not known. Give it one, in USD per million tokens:\n", place, shown(key), used)
 	fmt.Fprintf(p.stderr, "  prices:\n    %s: {input: …, output: …}\n", yamlKey(key))
 }
 
-func (p program) findUnpriced(ctx context.Context, s *gateway.Snapshot, folder string) ([]unpriced, error) {
-	reader, err := p.openReader(ctx, config.Settings{Data: folder})
+func (p program) findUnpriced(ctx context.Context, s *gateway.Snapshot, kept config.Settings, place string) ([]unpriced, error) {
+	reader, err := p.openReader(ctx, kept)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
 	answer, err := reader.Sum(ctx, ledger.Question{GroupBy: []ledger.Dimension{ledger.ByProvider, ledger.ByModel}, MaxRows: maxLedgerModels})
 	if errors.Is(err, ledger.ErrTooManyRows) {
-		return nil, fmt.Errorf("the ledger in %s has more than %s models", folder, thousands(maxLedgerModels))
+		return nil, fmt.Errorf("the ledger in %s has more than %s models", place, thousands(maxLedgerModels))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)

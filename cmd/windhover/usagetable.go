@@ -87,7 +87,7 @@ func costCell(nanoUSD, unpriced int64, decimals int) string {
 // namesThem is how to learn which models have no price.
 func namesThem(s config.Settings) string {
 	if s.Database.Reveal() != "" {
-		return "windhover usage --by model shows which"
+		return "windhover check --ledger with the database's URL names the models"
 	}
 	return "windhover check --ledger " + s.Data + " names the models"
 }
