@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"windhover/gateway/ledger/sqlstore"
@@ -37,20 +36,17 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 
 // prepared is what a batch comes to, made while SQLite takes its rows in, which leaves nothing to a second processor otherwise.
 type prepared struct {
-	records chan []row // all of them, in pieces
+	records chan []group // all of them, in pieces
 	deltas  sqlstore.Deltas
-	rollups []row
+	rollups []group
 	working sync.WaitGroup // until deltas and rollups are there
 }
 
-// pieceRows is how many rows SQLite is given at a time.
-const pieceRows = 100
-
 func (s *Store) prepare(batch []*usage.Record) *prepared {
-	p := &prepared{records: make(chan []row, len(batch)/pieceRows+1)} // room for all, as the writer may give up
+	p := &prepared{records: make(chan []group, len(batch)/pieceRows+1)} // room for all, as the writer may give up
 	p.working.Go(func() {
-		for piece := range slices.Chunk(batch, pieceRows) {
-			p.records <- s.records.rows(len(piece), func(to []any, i int) []any { return s.schema.Values(to, piece[i]) })
+		for first := 0; first < len(batch); first += pieceRows {
+			p.records <- s.records.piece(first, min(first+pieceRows, len(batch)), func(to []any, i int) []any { return s.schema.Values(to, batch[i]) })
 		}
 		close(p.records)
 		p.deltas = sqlstore.Count(batch)
@@ -59,19 +55,17 @@ func (s *Store) prepare(batch []*usage.Record) *prepared {
 	return p
 }
 
-func (s *Store) rollupRows(deltas sqlstore.Deltas) []row {
+func (s *Store) rollupRows(deltas sqlstore.Deltas) []group {
 	sorted := deltas.Sorted()
-	return s.rollups.rows(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) })
+	return s.rollups.groups(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) })
 }
 
 // insertAll inserts records and their prices, and returns the records whose IDs are there already.
-func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan []row) (there []*usage.Record, err error) {
-	first := 0
-	for rows := range pieces {
-		if err := s.records.insert(ctx, rows, func(i int) { there = append(there, batch[first+i]) }); err != nil {
+func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan []group) (there []*usage.Record, err error) {
+	for groups := range pieces {
+		if err := s.records.insertAll(ctx, groups, func(number int) { there = append(there, batch[number]) }); err != nil {
 			return nil, err
 		}
-		first += len(rows)
 	}
 	for _, rec := range batch {
 		if err := s.keepPrice(ctx, rec.Price); err != nil {
@@ -108,6 +102,6 @@ func (s *Store) replace(ctx context.Context, rec *usage.Record, deltas sqlstore.
 }
 
 // apply adds rows to the rollups.
-func (s *Store) apply(ctx context.Context, rows []row) error {
-	return s.rollups.insert(ctx, rows, func(int) {}) // each is taken in: none is left alone for being there
+func (s *Store) apply(ctx context.Context, groups []group) error {
+	return s.rollups.insertAll(ctx, groups, func(int) {}) // each is taken in: none is left alone for being there
 }
