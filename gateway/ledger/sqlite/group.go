@@ -41,11 +41,10 @@ func (s columnSet) numbers() []int { return slices.Collect(s.all()) }
 // row is one row of a table.
 type row struct {
 	number int
-	of     columnSet // the columns that have something to say
-	values []any     // of all columns
+	values []any // of all columns
 }
 
-// group is rows of one shape that one statement inserts.
+// group is rows of one shape, which have something to say in the same columns, that one statement inserts.
 type group struct {
 	statement
 	rows []row
@@ -54,38 +53,55 @@ type group struct {
 // pieceRows is how many rows are grouped at a time: those of a group come from near each other, and so do the pages that they go to.
 const pieceRows = 256
 
-// groups are rows of what values appends for each number from 0 to n. It touches no statement, and may run beside insertAll.
-func (t *table) groups(n int, values func(to []any, number int) []any) []group {
-	var groups []group
-	for first := 0; first < n; first += pieceRows {
-		groups = append(groups, t.piece(first, min(first+pieceRows, n), values)...)
+// piece is rows in groups.
+type piece struct {
+	groups []group
+	values []any // of all rows; its memory, a kilobyte a record, is used again
+}
+
+// pieces are the rows of what values appends for each number from 0 to n. It touches no statement, and may run beside insertAll.
+func (s *shapes) pieces(n int, values func(to []any, number int) []any) iter.Seq[*piece] {
+	return func(yield func(*piece) bool) {
+		for first := 0; first < n; first += pieceRows {
+			if !yield(s.piece(first, min(first+pieceRows, n), values)) {
+				return
+			}
+		}
 	}
-	return groups
 }
 
 // piece groups the rows of the numbers from first to end.
-func (t *table) piece(first, end int, values func(to []any, number int) []any) []group {
-	all := make([]any, 0, (end-first)*t.columns)
-	var shapes []columnSet // in the order in which they come
+func (s *shapes) piece(first, end int, values func(to []any, number int) []any) *piece {
+	p, ok := s.spare.Get().(*piece)
+	if !ok {
+		p = &piece{values: make([]any, 0, (end-first)*s.columns)}
+	}
+	p.groups, p.values = p.groups[:0], p.values[:0]
+	var found []columnSet // in the order in which they come
 	rows := map[columnSet][]row{}
 	for number := first; number < end; number++ {
-		all = values(all, number)
-		r := row{number: number, values: all[len(all)-t.columns:]}
-		for column, v := range r.values {
-			if !t.usual(column, v) {
-				r.of.add(column)
-			}
+		p.values = values(p.values, number)
+		r := row{number, p.values[len(p.values)-s.columns:]}
+		of := s.shape(r)
+		if rows[of] == nil {
+			found = append(found, of)
 		}
-		if rows[r.of] == nil {
-			shapes = append(shapes, r.of)
+		rows[of] = append(rows[of], r)
+	}
+	for _, of := range found {
+		p.groups = s.split(p.groups, of, rows[of])
+	}
+	return p
+}
+
+// shape is the columns that have something to say.
+func (t *table) shape(r row) (of columnSet) {
+	for column, v := range r.values {
+		if !t.usual(column, v) {
+			of.add(column)
 		}
-		rows[r.of] = append(rows[r.of], r)
 	}
-	var groups []group
-	for _, of := range shapes {
-		groups = t.split(groups, of, rows[of])
-	}
-	return groups
+	return of
 }
 
 // split appends groups of rows of one shape. The more rows a statement takes, the less one costs; but each size is a statement.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"sync"
 )
 
 // shapes insert rows of one table, several at a time, with prepared statements: one for each set of columns that have something
@@ -17,6 +18,7 @@ type shapes struct {
 	writer   *sql.Conn
 	prepared map[statement]driver.StmtExecContext
 	args     []driver.NamedValue // of the group at hand
+	spare    sync.Pool           // of *piece
 }
 
 // table is what shapes know of a table.
@@ -36,20 +38,22 @@ type statement struct {
 }
 
 // maxStatements bounds the statements of one table. Rows that would need further ones are inserted with all their columns.
-const maxStatements = 128
+const maxStatements = 256
 
 func newShapes(writer *sql.Conn, t table) *shapes {
 	return &shapes{table: t, writer: writer, prepared: map[statement]driver.StmtExecContext{}}
 }
 
-// insertAll inserts groups of rows, and calls there with the number of each row that is there already and was left alone.
-func (s *shapes) insertAll(ctx context.Context, groups []group, there func(number int)) error {
+// insertAll inserts a piece, which is nobody's any more then, and calls there with the number of each row that is there already
+// and was left alone.
+func (s *shapes) insertAll(ctx context.Context, p *piece, there func(number int)) error {
+	defer s.spare.Put(p)
 	return s.writer.Raw(func(conn any) error {
-		for i := range groups {
+		for i := range p.groups {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := s.insertGroup(ctx, conn.(driver.ConnPrepareContext), &groups[i], there); err != nil {
+			if err := s.insertGroup(ctx, conn.(driver.ConnPrepareContext), &p.groups[i], there); err != nil {
 				return err
 			}
 		}
@@ -63,7 +67,7 @@ func (s *shapes) insertGroup(ctx context.Context, conn driver.ConnPrepareContext
 		return err
 	}
 	if stmt == nil {
-		return s.insertEach(ctx, conn, g.rows, there)
+		return s.insertEach(ctx, conn, g, there)
 	}
 	s.args = g.appendArgs(s.args[:0])
 	// With a context that can end, the driver would start a goroutine for each statement. The transaction ends with it anyway.
@@ -104,16 +108,21 @@ func (s *shapes) insertAgain(ctx context.Context, conn driver.ConnPrepareContext
 	if err != nil {
 		return err
 	}
-	return s.insertEach(ctx, conn, g.rows, there)
+	return s.insertEach(ctx, conn, g, there)
 }
 
-func (s *shapes) insertEach(ctx context.Context, conn driver.ConnPrepareContext, rows []row, there func(number int)) error {
-	for i := range rows {
-		g := group{statement{of: rows[i].of, rows: 1}, rows[i : i+1]}
-		if stmt, err := s.prepare(ctx, conn, g.statement); err == nil && stmt == nil {
-			g.of = allColumns(s.columns)
-		}
-		if err := s.insertGroup(ctx, conn, &g, there); err != nil {
+// insertEach inserts the rows of a group one by one, with all their columns where there is no room for another statement.
+func (s *shapes) insertEach(ctx context.Context, conn driver.ConnPrepareContext, g *group, there func(number int)) error {
+	one := statement{of: g.of, rows: 1}
+	stmt, err := s.prepare(ctx, conn, one)
+	if err != nil {
+		return err
+	}
+	if stmt == nil {
+		one.of = allColumns(s.columns)
+	}
+	for i := range g.rows {
+		if err := s.insertGroup(ctx, conn, &group{one, g.rows[i : i+1]}, there); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"windhover/gateway/ledger/sqlstore"
@@ -36,17 +37,17 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 
 // prepared is what a batch comes to, made while SQLite takes its rows in, which leaves nothing to a second processor otherwise.
 type prepared struct {
-	records chan []group // all of them, in pieces
+	records chan *piece // all of them, in pieces
 	deltas  sqlstore.Deltas
-	rollups []group
+	rollups []*piece
 	working sync.WaitGroup // until deltas and rollups are there
 }
 
 func (s *Store) prepare(batch []*usage.Record) *prepared {
-	p := &prepared{records: make(chan []group, len(batch)/pieceRows+1)} // room for all, as the writer may give up
+	p := &prepared{records: make(chan *piece, len(batch)/pieceRows+1)} // room for all, as the writer may give up
 	p.working.Go(func() {
-		for first := 0; first < len(batch); first += pieceRows {
-			p.records <- s.records.piece(first, min(first+pieceRows, len(batch)), func(to []any, i int) []any { return s.schema.Values(to, batch[i]) })
+		for piece := range s.records.pieces(len(batch), func(to []any, i int) []any { return s.schema.Values(to, batch[i]) }) {
+			p.records <- piece
 		}
 		close(p.records)
 		p.deltas = sqlstore.Count(batch)
@@ -55,15 +56,15 @@ func (s *Store) prepare(batch []*usage.Record) *prepared {
 	return p
 }
 
-func (s *Store) rollupRows(deltas sqlstore.Deltas) []group {
+func (s *Store) rollupRows(deltas sqlstore.Deltas) []*piece {
 	sorted := deltas.Sorted()
-	return s.rollups.groups(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) })
+	return slices.Collect(s.rollups.pieces(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) }))
 }
 
 // insertAll inserts records and their prices, and returns the records whose IDs are there already.
-func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan []group) (there []*usage.Record, err error) {
-	for groups := range pieces {
-		if err := s.records.insertAll(ctx, groups, func(number int) { there = append(there, batch[number]) }); err != nil {
+func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan *piece) (there []*usage.Record, err error) {
+	for piece := range pieces {
+		if err := s.records.insertAll(ctx, piece, func(number int) { there = append(there, batch[number]) }); err != nil {
 			return nil, err
 		}
 	}
@@ -102,6 +103,11 @@ func (s *Store) replace(ctx context.Context, rec *usage.Record, deltas sqlstore.
 }
 
 // apply adds rows to the rollups.
-func (s *Store) apply(ctx context.Context, groups []group) error {
-	return s.rollups.insertAll(ctx, groups, func(int) {}) // each is taken in: none is left alone for being there
+func (s *Store) apply(ctx context.Context, rows []*piece) error {
+	for _, piece := range rows {
+		if err := s.rollups.insertAll(ctx, piece, func(int) {}); err != nil { // each is taken in: none is left alone for being there
+			return err
+		}
+	}
+	return nil
 }

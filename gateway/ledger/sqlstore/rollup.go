@@ -91,7 +91,7 @@ type Deltas map[Bucket]*ledger.Sums
 
 // Count is what records add.
 func Count(records []*usage.Record) Deltas {
-	d := make(Deltas, 2*len(records))
+	d := make(Deltas, len(records)/4)
 	for _, r := range records {
 		d.Add(r)
 	}
