@@ -35,7 +35,7 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	return nil
 }
 
-// prepared is what a batch comes to, made while SQLite takes its rows in, which leaves nothing to a second processor otherwise.
+// prepared is what a batch comes to.
 type prepared struct {
 	records chan *piece // all of them, in pieces
 	deltas  sqlstore.Deltas
@@ -43,16 +43,23 @@ type prepared struct {
 	working sync.WaitGroup // until deltas and rollups are there
 }
 
+// prepare makes a large batch ready while SQLite takes its rows in, which leaves nothing to a second processor otherwise. For a
+// small one, no processor is woken.
 func (s *Store) prepare(batch []*usage.Record) *prepared {
 	p := &prepared{records: make(chan *piece, len(batch)/pieceRows+1)} // room for all, as the writer may give up
-	p.working.Go(func() {
+	work := func() {
 		for piece := range s.records.pieces(len(batch), func(to []any, i int) []any { return s.schema.Values(to, batch[i]) }) {
 			p.records <- piece
 		}
 		close(p.records)
 		p.deltas = sqlstore.Count(batch)
 		p.rollups = s.rollupRows(p.deltas)
-	})
+	}
+	if len(batch) <= pieceRows {
+		work()
+	} else {
+		p.working.Go(work)
+	}
 	return p
 }
 
