@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"windhover/gateway/ledger"
@@ -85,6 +86,34 @@ func TestRecordTakesTheCheckpointsPlaceInTheMiddleOfABatch(t *testing.T) {
 	total := mustSum(t, s, ledger.Question{}).Total
 	if got, want := [2]int64{total[ledger.Requests], total[ledger.CostNanoUSD]}, [2]int64{20, 20_000}; got != want {
 		t.Errorf("requests and cost = %v, want %v", got, want)
+	}
+}
+
+func TestWhatTheRecordsOfOneClientHaveInCommonIsBoundOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var batch []*usage.Record
+	for n := range 16 {
+		rec := complete()
+		rec.ID, rec.Checkpoint = recordID(n), false
+		batch = append(batch, rec)
+	}
+	mustWrite(t, s, batch...)
+	if got := len(s.records.prepared); got != 1 {
+		t.Fatalf("%d statements insert the batch, want 1", got)
+	}
+	var got []string
+	for st := range s.records.prepared {
+		for _, column := range st.common.numbers() {
+			got = append(got, s.schema.Columns()[column].Name)
+		}
+	}
+	want := strings.Fields(`attempt final provider model request_model status key labels cost_state price_id usage_state
+		cache_read_audio_tokens cache_read_image_tokens cache_write_5m_tokens cache_write_1h_tokens input_audio_tokens
+		output_audio_tokens input_image_tokens output_image_tokens input_video_tokens output_video_tokens
+		service_tier region client method path stream ended stream_usage revision`)
+	if !slices.Equal(got, want) {
+		t.Errorf("bound once are\n%s, want\n%s", got, want)
 	}
 }
 

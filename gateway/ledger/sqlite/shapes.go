@@ -80,7 +80,11 @@ func (s *shapes) insertGroup(ctx context.Context, conn driver.ConnPrepareContext
 	case err != nil || made == int64(len(g.rows)):
 		return err
 	case made > 0:
-		return s.insertAgain(ctx, conn, g, result, there)
+		last, err := result.LastInsertId()
+		if err != nil {
+			return err
+		}
+		return s.insertAgain(ctx, conn, g, last-made, there) // a new row is behind all others
 	}
 	for _, r := range g.rows {
 		there(r.number)
@@ -88,23 +92,15 @@ func (s *shapes) insertGroup(ctx context.Context, conn driver.ConnPrepareContext
 	return nil
 }
 
-// insertAgain inserts row by row what was inserted in part, which tells the rows that are there already from those that are new.
-func (s *shapes) insertAgain(ctx context.Context, conn driver.ConnPrepareContext, g *group, result driver.Result, there func(number int)) error {
-	made, err := result.RowsAffected()
-	if err != nil {
-		return err
-	}
-	last, err := result.LastInsertId()
-	if err != nil {
-		return err
-	}
+// insertAgain takes back what a group has put behind a rowid, and inserts it row by row, which tells the rows that are there
+// already from those that are new.
+func (s *shapes) insertAgain(ctx context.Context, conn driver.ConnPrepareContext, g *group, behind int64, there func(number int)) error {
 	undo, err := conn.PrepareContext(ctx, s.undo)
 	if err != nil {
 		return err
 	}
 	defer undo.Close()
-	// A new row is behind all others.
-	_, err = undo.(driver.StmtExecContext).ExecContext(context.Background(), []driver.NamedValue{{Ordinal: 1, Value: last - made}})
+	_, err = undo.(driver.StmtExecContext).ExecContext(context.Background(), []driver.NamedValue{{Ordinal: 1, Value: behind}})
 	if err != nil {
 		return err
 	}
