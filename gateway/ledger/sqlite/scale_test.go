@@ -216,6 +216,27 @@ func (w *workload) use(rec *usage.Record, model string) {
 	}
 }
 
+// short is one of many requests that differ in nothing but how long they took.
+func (w *workload) short() *usage.Record {
+	rec := &usage.Record{
+		ID: w.id(), RequestID: w.id(), Attempt: 1, Final: true, Time: w.at,
+		Client: "10.1.2.3", Provider: "openai", Method: "POST", Path: "/openai/v1/chat/completions",
+		RequestModel: "gpt-5-mini", Status: 200, End: usage.EndComplete, UsageState: usage.Reported,
+		FirstByte: time.Duration(w.rnd.IntN(1e3)) * time.Microsecond, Duration: time.Duration(w.rnd.IntN(2e3)) * time.Microsecond,
+		BytesIn: 120, BytesOut: 1024, Revision: "0123456789ab", CostState: usage.Priced, CostNanoUSD: 31_250, Key: keyName(0),
+		Price:    &usage.Price{ID: "gpt-5-mini#01234567", Row: []byte(`{"input": 0.25, "output": 2}`)},
+		RawUsage: []byte(`{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}`),
+	}
+	w.at = w.at.Add(w.step)
+	u := &rec.Usage
+	u.SetText(usage.Model, "gpt-5-mini-2026-08-07")
+	u.SetText(usage.ResponseID, "chatcmpl-"+rec.ID)
+	u.SetNumber(usage.InputTokens, usage.Whole(9))
+	u.SetNumber(usage.OutputTokens, usage.Whole(12))
+	u.SetNumber(usage.TotalTokens, usage.Whole(21))
+	return rec
+}
+
 // id is a UUIDv7 of the time, in order.
 func (w *workload) id() string {
 	w.n++

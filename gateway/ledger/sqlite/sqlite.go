@@ -90,9 +90,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return errors.Join(err, s.writer.Close())
 	}
-	columns := s.schema.Columns()
-	s.records = newShapes(s.writer, s.schema.Insert, func(i int, v any) bool { return v == nil || columns[i].Required && v == int64(0) })
-	s.rollups = newShapes(s.writer, s.schema.Upsert, func(i int, v any) bool { return i >= sqlstore.RollupKey && v == int64(0) })
+	s.records, s.rollups = newShapes(s.writer, recordTable(s.schema)), newShapes(s.writer, rollupTable(s.schema))
 	return nil
 }
 

@@ -35,43 +35,45 @@ func (s *Store) Write(ctx context.Context, batch []*usage.Record) error {
 	return nil
 }
 
-// prepared is what a batch comes to, made while SQLite takes its rows in, which leaves nothing to a second processor otherwise.
+// prepared is what a batch comes to.
 type prepared struct {
-	records chan []row // all of them, in pieces
+	records chan *piece // all of them, in pieces
 	deltas  sqlstore.Deltas
-	rollups []row
+	rollups []*piece
 	working sync.WaitGroup // until deltas and rollups are there
 }
 
-// pieceRows is how many rows SQLite is given at a time.
-const pieceRows = 100
-
+// prepare makes a large batch ready while SQLite takes its rows in, which leaves nothing to a second processor otherwise. For a
+// small one, no processor is woken.
 func (s *Store) prepare(batch []*usage.Record) *prepared {
-	p := &prepared{records: make(chan []row, len(batch)/pieceRows+1)} // room for all, as the writer may give up
-	p.working.Go(func() {
-		for piece := range slices.Chunk(batch, pieceRows) {
-			p.records <- s.records.rows(len(piece), func(to []any, i int) []any { return s.schema.Values(to, piece[i]) })
+	p := &prepared{records: make(chan *piece, len(batch)/pieceRows+1)} // room for all, as the writer may give up
+	work := func() {
+		for piece := range s.records.pieces(len(batch), func(to []any, i int) []any { return s.schema.Values(to, batch[i]) }) {
+			p.records <- piece
 		}
 		close(p.records)
 		p.deltas = sqlstore.Count(batch)
 		p.rollups = s.rollupRows(p.deltas)
-	})
+	}
+	if len(batch) <= pieceRows {
+		work()
+	} else {
+		p.working.Go(work)
+	}
 	return p
 }
 
-func (s *Store) rollupRows(deltas sqlstore.Deltas) []row {
+func (s *Store) rollupRows(deltas sqlstore.Deltas) []*piece {
 	sorted := deltas.Sorted()
-	return s.rollups.rows(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) })
+	return slices.Collect(s.rollups.pieces(len(sorted), func(to []any, i int) []any { return sorted[i].Values(to) }))
 }
 
 // insertAll inserts records and their prices, and returns the records whose IDs are there already.
-func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan []row) (there []*usage.Record, err error) {
-	first := 0
-	for rows := range pieces {
-		if err := s.records.insert(ctx, rows, func(i int) { there = append(there, batch[first+i]) }); err != nil {
+func (s *Store) insertAll(ctx context.Context, batch []*usage.Record, pieces <-chan *piece) (there []*usage.Record, err error) {
+	for piece := range pieces {
+		if err := s.records.insertAll(ctx, piece, func(number int) { there = append(there, batch[number]) }); err != nil {
 			return nil, err
 		}
-		first += len(rows)
 	}
 	for _, rec := range batch {
 		if err := s.keepPrice(ctx, rec.Price); err != nil {
@@ -108,6 +110,11 @@ func (s *Store) replace(ctx context.Context, rec *usage.Record, deltas sqlstore.
 }
 
 // apply adds rows to the rollups.
-func (s *Store) apply(ctx context.Context, rows []row) error {
-	return s.rollups.insert(ctx, rows, func(int) {}) // each is taken in: none is left alone for being there
+func (s *Store) apply(ctx context.Context, rows []*piece) error {
+	for _, piece := range rows {
+		if err := s.rollups.insertAll(ctx, piece, func(int) {}); err != nil { // each is taken in: none is left alone for being there
+			return err
+		}
+	}
+	return nil
 }

@@ -32,7 +32,7 @@ type Column struct {
 	Type     Type
 	Required bool // it is never NULL; a whole number is 0 unless said otherwise
 
-	value func(*usage.Record) any
+	value func(r *usage.Record, before any) any // before is the value of another record, to be handed over again if it is the same
 	set   func(*usage.Record, *cell) error
 }
 
@@ -111,45 +111,45 @@ const (
 
 func identity(name string, at func(*usage.Record) *string) Column {
 	return Column{name, ID, name == colID,
-		func(r *usage.Record) any { return bytesOrNull(EncodeID(*at(r))) },
+		func(r *usage.Record, _ any) any { return bytesOrNull(EncodeID(*at(r))) },
 		func(r *usage.Record, c *cell) error { *at(r) = DecodeID(c.bytes); return nil }}
 }
 
 func began() Column {
 	return Column{colTime, Whole, true,
-		func(r *usage.Record) any { return r.Time.UnixMilli() },
+		func(r *usage.Record, before any) any { return wholeOr(before, r.Time.UnixMilli()) },
 		func(r *usage.Record, c *cell) error { r.Time = time.UnixMilli(c.whole).UTC(); return nil }}
 }
 
 func text(name string, at func(*usage.Record) *string) Column {
 	return Column{name, Text, false,
-		func(r *usage.Record) any { return textOrNull(*at(r)) },
+		func(r *usage.Record, before any) any { return textOr(before, *at(r)) },
 		func(r *usage.Record, c *cell) error { *at(r) = c.text; return nil }}
 }
 
 // reported is the column of a text that an answer reported.
 func reported(f usage.Field) Column {
 	return Column{f.String(), Text, false,
-		func(r *usage.Record) any { return textOrNull(r.Usage.Text(f)) },
+		func(r *usage.Record, before any) any { return textOr(before, r.Usage.Text(f)) },
 		func(r *usage.Record, c *cell) error { r.Usage.SetText(f, c.text); return nil }}
 }
 
 // cut is a text that a client wrote, cut as the record's JSON cuts it.
 func cut(name string, limit int, at func(*usage.Record) *string) Column {
 	c := text(name, at)
-	c.value = func(r *usage.Record) any { return textOrNull(prefix(*at(r), limit)) }
+	c.value = func(r *usage.Record, before any) any { return textOr(before, prefix(*at(r), limit)) }
 	return c
 }
 
 func whole[N int | int64](name string, at func(*usage.Record) *N) Column {
 	return Column{name, Whole, true,
-		func(r *usage.Record) any { return int64(*at(r)) },
+		func(r *usage.Record, before any) any { return wholeOr(before, int64(*at(r))) },
 		func(r *usage.Record, c *cell) error { *at(r) = N(c.whole); return nil }}
 }
 
 func truth(name string, at func(*usage.Record) *bool) Column {
 	return Column{name, Whole, true,
-		func(r *usage.Record) any {
+		func(r *usage.Record, _ any) any {
 			if *at(r) {
 				return int64(1)
 			}
@@ -160,14 +160,16 @@ func truth(name string, at func(*usage.Record) *bool) Column {
 
 func micros(name string, at func(*usage.Record) *time.Duration) Column {
 	return Column{name, Whole, true,
-		func(r *usage.Record) any { return at(r).Round(time.Microsecond).Microseconds() },
+		func(r *usage.Record, before any) any {
+			return wholeOr(before, at(r).Round(time.Microsecond).Microseconds())
+		},
 		func(r *usage.Record, c *cell) error { *at(r) = time.Duration(c.whole) * time.Microsecond; return nil }}
 }
 
 // labels are kept as one JSON object of texts.
 func labels() Column {
 	c := document(colLabels, func(r *usage.Record) *map[string]string { return &r.Labels })
-	c.value = func(r *usage.Record) any {
+	c.value = func(r *usage.Record, _ any) any {
 		if kept := labelsOf(r); len(kept) > 0 {
 			return jsonText(kept)
 		}
@@ -197,7 +199,7 @@ func labelsOf(r *usage.Record) map[string]string {
 // document is what is kept as JSON; NULL if it is empty.
 func document[T map[string]string | []usage.Part | []string](name string, at func(*usage.Record) *T) Column {
 	return Column{name, JSON, false,
-		func(r *usage.Record) any {
+		func(r *usage.Record, _ any) any {
 			v := *at(r)
 			if len(v) == 0 {
 				return nil
@@ -217,7 +219,7 @@ func document[T map[string]string | []usage.Part | []string](name string, at fun
 func number(f usage.Field) Column {
 	if isDecimal(f) {
 		return Column{f.String(), Decimal, false,
-			func(r *usage.Record) any {
+			func(r *usage.Record, _ any) any {
 				if n, ok := r.Usage.Number(f); ok && plain(f, n) {
 					return n.Float()
 				}
@@ -231,10 +233,10 @@ func number(f usage.Field) Column {
 			}}
 	}
 	return Column{f.String(), Whole, false,
-		func(r *usage.Record) any {
+		func(r *usage.Record, before any) any {
 			if n, ok := r.Usage.Number(f); ok {
 				if whole, fits := n.Int(); fits {
-					return whole
+					return wholeOr(before, whole)
 				}
 			}
 			return nil
@@ -267,14 +269,17 @@ func decimalOf(f float64) usage.Number {
 }
 
 // oddNumbers are the numbers that their columns cannot hold, as the JSON of a usage.
-func oddNumbers(r *usage.Record) any {
-	var odd usage.Usage
+func oddNumbers(r *usage.Record, _ any) any {
+	var odd *usage.Usage // as nearly no record has any
 	for f := range usage.Fields() {
 		if n, ok := r.Usage.Number(f); ok && !plain(f, n) {
+			if odd == nil {
+				odd = new(usage.Usage)
+			}
 			odd.SetNumber(f, n)
 		}
 	}
-	if !odd.HasNumbers() {
+	if odd == nil {
 		return nil
 	}
 	return jsonText(odd)
@@ -296,11 +301,11 @@ func setOddNumbers(r *usage.Record, c *cell) error {
 	return nil
 }
 
-func priceID(r *usage.Record) any {
+func priceID(r *usage.Record, before any) any {
 	if r.Price == nil {
 		return nil
 	}
-	return textOrNull(r.Price.ID)
+	return textOr(before, r.Price.ID)
 }
 
 func setPriceID(r *usage.Record, c *cell) error {
@@ -310,17 +315,33 @@ func setPriceID(r *usage.Record, c *cell) error {
 	return nil
 }
 
-func rawUsage(r *usage.Record) any { return bytesOrNull(r.RawUsage) }
+func rawUsage(r *usage.Record, _ any) any { return bytesOrNull(r.RawUsage) }
 
-func textOrNull(s string) any {
+// textOr is a text as a value, NULL if it is empty; the value before, if that is the same. Most texts are those of the record
+// before, and a new value is memory to clean up.
+func textOr(before any, s string) any {
 	if s == "" {
 		return nil
+	}
+	if b, ok := before.(string); ok && b == s {
+		return before
 	}
 	return valid(s)
 }
 
+// wholeOr is a number as a value; the value before, if that is the same.
+func wholeOr(before any, n int64) any {
+	if b, ok := before.(int64); ok && b == n {
+		return before
+	}
+	return n
+}
+
 // valid is a text from outside as every database can hold it: UTF-8, and without U+0000, which PostgreSQL refuses.
 func valid(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s // as nearly all are
+	}
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 

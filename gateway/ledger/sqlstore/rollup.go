@@ -86,12 +86,12 @@ func grainsOf(cut string, detail bool) []Grain {
 	return []Grain{Hour, Day}
 }
 
-// Deltas are what rows of the rollups change by.
+// Deltas are what rows of the rollups change by: those of each cut's finest grain, as the others follow from them.
 type Deltas map[Bucket]*ledger.Sums
 
 // Count is what records add.
 func Count(records []*usage.Record) Deltas {
-	d := make(Deltas, 4*len(records))
+	d := make(Deltas, len(records)/4)
 	for _, r := range records {
 		d.Add(r)
 	}
@@ -112,7 +112,7 @@ func (d Deltas) Sub(r *usage.Record) {
 func (d Deltas) AddSums(r *usage.Record, s ledger.Sums) {
 	ms := r.Time.UnixMilli()
 	all := Bucket{Cut: CutAll, Provider: valid(r.Provider), Model: valid(ledger.ModelOf(r)), Status: r.Status}
-	d.add(all, ms, &s, Minute, Hour, Day)
+	d.add(all, Minute, ms, &s)
 	if r.Key != "" {
 		d.addWho("", valid(r.Key), all, ms, &s)
 	}
@@ -123,20 +123,32 @@ func (d Deltas) AddSums(r *usage.Record, s ledger.Sums) {
 
 func (d Deltas) addWho(label, who string, b Bucket, ms int64, s *ledger.Sums) {
 	b.Cut, b.Who = cutOf(label, true), who
-	d.add(b, ms, s, Day)
-	d.add(Bucket{Cut: cutOf(label, false), Who: who, Status: b.Status}, ms, s, Hour, Day)
+	d.add(b, Day, ms, s)
+	d.add(Bucket{Cut: cutOf(label, false), Who: who, Status: b.Status}, Hour, ms, s)
 }
 
-func (d Deltas) add(b Bucket, ms int64, s *ledger.Sums, grains ...Grain) {
-	for _, g := range grains {
-		b.Grain, b.Start = g, g.Floor(ms)
-		sums := d[b]
-		if sums == nil {
-			sums = new(ledger.Sums)
-			d[b] = sums
-		}
-		sums.Add(*s)
+func (d Deltas) add(b Bucket, g Grain, ms int64, s *ledger.Sums) {
+	b.Grain, b.Start = g, g.Floor(ms)
+	sums := d[b]
+	if sums == nil {
+		sums = new(ledger.Sums)
+		d[b] = sums
 	}
+	sums.Add(*s)
+}
+
+// coarser adds the grains that follow from the finest one of each cut.
+func (d Deltas) coarser() Deltas {
+	all := make(Deltas, 2*len(d))
+	for b, s := range d {
+		all.add(b, b.Grain, b.Start, s)
+		for _, g := range []Grain{Hour, Day} {
+			if g > b.Grain {
+				all.add(b, g, b.Start, s)
+			}
+		}
+	}
+	return all
 }
 
 // Delta is one row's change.
@@ -148,6 +160,7 @@ type Delta struct {
 // Sorted are the changes in the order of the rollups' primary key, which keeps writers out of each other's way and touches
 // every page once. What does not change is left out.
 func (d Deltas) Sorted() []Delta {
+	d = d.coarser()
 	sorted := make([]Delta, 0, len(d))
 	for b, s := range d {
 		if *s != (ledger.Sums{}) {

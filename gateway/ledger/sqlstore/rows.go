@@ -10,10 +10,16 @@ import (
 	"windhover/gateway/usage"
 )
 
-// Values are a record's values, in the order of Columns, each nil or of the Go type that its column's Type says.
+// Values appends a record's values, in the order of Columns, each nil or of the Go type that its column's Type says. Those that
+// the record whose values were appended before has too are the same ones.
 func (s *Schema) Values(to []any, r *usage.Record) []any {
+	before := len(to) - len(s.columns)
 	for i := range s.columns {
-		to = append(to, s.columns[i].value(r))
+		var same any
+		if before >= 0 {
+			same = to[before+i]
+		}
+		to = append(to, s.columns[i].value(r, same))
 	}
 	return to
 }

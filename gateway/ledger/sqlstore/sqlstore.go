@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,12 +74,30 @@ func (s *Schema) RollupColumns() []string {
 	return names
 }
 
-// Insert is the statement that inserts one record, but not one whose ID is there already. Its parameters are what
-// Values says; where columns are named by their numbers, of those only, and the others get their defaults.
-func (s *Schema) Insert(numbers ...int) string {
-	some := chosen(s.columns, numbers)
-	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO NOTHING",
-		Records, names(some), s.placeholders(1, len(some)), colID)
+// Insert is the statement that inserts some records, but none whose ID is there already. Columns go by their numbers; those that
+// are not named get their defaults. Its parameters are of what Values says: the columns that the rows have in common, once, and
+// for each row its own.
+func (s *Schema) Insert(common, own []int, rows int) string {
+	// Where a row is refused, the transaction is given up. With FAIL, the database prepares for no other way out.
+	return fmt.Sprintf("INSERT OR FAIL INTO %s (%s) %s ON CONFLICT (%s) DO NOTHING",
+		Records, names(chosen(s.columns, common, own)), s.source(len(common), len(own), rows), colID)
+}
+
+// source is rows of parameters: those of what is common to all, and then each row's own.
+func (s *Schema) source(common, own, rows int) string {
+	list := make([]string, rows)
+	for i := range list {
+		list[i] = "(" + s.placeholders(common+i*own+1, own) + ")"
+	}
+	values := "VALUES " + strings.Join(list, ", ")
+	if common == 0 {
+		return values
+	}
+	columns := []string{s.placeholders(1, common)}
+	for i := range own {
+		columns = append(columns, fmt.Sprintf("column%d", i+1))
+	}
+	return fmt.Sprintf("SELECT %s FROM (%s) WHERE true", strings.Join(columns, ", "), values) // without WHERE, ON would be of a join
 }
 
 // Replace is the statement that writes another record over the one with the same ID. Its parameters are what Values says, and
@@ -103,27 +122,26 @@ func (s *Schema) InsertPrice() string {
 	return fmt.Sprintf("INSERT INTO %s (id, row) VALUES (%s) ON CONFLICT (id) DO NOTHING", Prices, s.placeholders(1, 2))
 }
 
-// Upsert is the statement that adds a row of deltas to the rollups. Its parameters are what Delta.Values says; where
-// columns are named by their numbers, of those only, the primary key first, and the others are 0.
-func (s *Schema) Upsert(numbers ...int) string {
+// Upsert is the statement that adds rows of deltas to the rollups. Columns go by their numbers; those that are not named are 0.
+// Its parameters are of what Delta.Values says: the columns that the rows have in common, once, and for each row its own.
+func (s *Schema) Upsert(common, own []int, rows int) string {
 	all := s.RollupColumns()
-	some := chosen(all, numbers)
+	key := strings.Join(all[:RollupKey], ", ")
 	var sets []string
-	for _, m := range some[RollupKey:] {
-		sets = append(sets, fmt.Sprintf("%s = %s.%s + excluded.%s", m, Rollups, m, m))
+	for _, i := range slices.Concat(common, own) {
+		if i >= RollupKey {
+			sets = append(sets, fmt.Sprintf("%s = %s.%s + excluded.%s", all[i], Rollups, all[i], all[i]))
+		}
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s", Rollups, strings.Join(some, ", "),
-		s.placeholders(1, len(some)), strings.Join(all[:RollupKey], ", "), strings.Join(sets, ", "))
+	return fmt.Sprintf("INSERT INTO %s (%s) %s ON CONFLICT (%s) DO UPDATE SET %s", Rollups, strings.Join(chosen(all, common, own), ", "),
+		s.source(len(common), len(own), rows), key, strings.Join(sets, ", "))
 }
 
-// chosen are the columns with these numbers; all if there are none.
-func chosen[T any](columns []T, numbers []int) []T {
-	if len(numbers) == 0 {
-		return columns
-	}
-	some := make([]T, len(numbers))
-	for i, n := range numbers {
-		some[i] = columns[n]
+// chosen are the columns with these numbers.
+func chosen[T any](columns []T, numbers ...[]int) []T {
+	var some []T
+	for _, n := range slices.Concat(numbers...) {
+		some = append(some, columns[n])
 	}
 	return some
 }
