@@ -23,6 +23,9 @@ type member struct {
 // marks is a set of keys, a bit for several of them each: what is not marked is not there.
 type marks uint64
 
+// unmarked are the marks of a path that begins with no key: whether there is something at it, marks cannot tell.
+const unmarked = ^marks(0)
+
 // mark is a key's bit.
 func mark(key string) marks { return 1 << ((7*len(key) + int(byteAt(key, 0))) % 64) }
 
@@ -50,9 +53,9 @@ func (x *index) of(json string) bool {
 // clear lets go of the text, which is only lent.
 func (x *index) clear() { *x = index{members: x.members[:0]} }
 
-// lacks reports whether an object surely has no member of the key with that mark. It cannot lack what has none.
+// lacks reports whether a value surely has none of the members whose keys have those marks.
 func (x *index) lacks(object int, m marks) bool {
-	return !x.partial && x.members[object].marks&m != m
+	return x.members[object].marks&m == 0 && m != unmarked && !x.partial
 }
 
 // find is the member of an object that has that key; 0, which is nobody's member, if there is none.

@@ -26,9 +26,10 @@ func (n node) follow(keys []string) node {
 	return n
 }
 
-// lacks reports whether there is surely nothing at a path: it is asked for every spelling of every field, so it must be quick.
-func (n node) lacks(p *path) bool {
-	return n.in == nil || n.in.lacks(n.at, p.first)
+// lacks reports whether there is surely nothing at any path that begins with a key of those marks: it is asked for every field,
+// and for every spelling of many, so it must be quick.
+func (n node) lacks(m marks) bool {
+	return n.in == nil || n.in.lacks(n.at, m)
 }
 
 // get is what stands at a path, as gjson finds it.

@@ -196,6 +196,9 @@ func (o *Observer) apply(i int) {
 
 func (o *Observer) readObject(r *planned) {
 	for i := range r.fields {
+		if o.scope.json.lacks(r.fields[i].opens) {
+			continue
+		}
 		if v := o.read(r, i); v.there() {
 			o.gather(r, i, v)
 		}
@@ -208,6 +211,9 @@ func (o *Observer) readArray(r *planned, elements gjson.Result) {
 	elements.ForEach(func(_, element gjson.Result) bool {
 		o.scope.enter(element.Raw)
 		for i, f := range r.fields {
+			if o.scope.json.lacks(f.opens) {
+				continue
+			}
 			if v := o.read(r, i); v.there() {
 				totals[i] = sum.join(f.field, totals[i], v)
 			}
@@ -279,6 +285,9 @@ func (o *Observer) readParts(r *planned, elements gjson.Result) {
 func (o *Observer) part(r *planned) Usage {
 	var u Usage
 	for _, f := range r.fields {
+		if o.scope.json.lacks(f.opens) {
+			continue
+		}
 		o.scope.found = false
 		if v := f.eval(&o.scope); o.scope.found {
 			u.set(f.field, shapeFor(f.field, v))

@@ -14,7 +14,7 @@ import (
 type path struct {
 	text   string
 	keys   []string // the plain keys it begins with
-	first  marks    // the mark of the first of them; none if it begins with something else
+	first  marks    // the mark of the first of them; unmarked if it begins with something else
 	rest   string   // what follows them
 	last   string   // the last plain key; empty if there is none
 	behind bool     // something other than a key stands behind last
@@ -86,7 +86,7 @@ func parsePath(s string, takes shape) (path, error) {
 		rest, more = strings.CutPrefix(next, ".")
 	}
 	p.keys, p.rest = leadingKeys(s)
-	if len(p.keys) > 0 {
+	if p.first = unmarked; len(p.keys) > 0 {
 		p.first = mark(p.keys[0])
 	}
 	return p, nil
