@@ -17,17 +17,28 @@ type member struct {
 	key, keyEnd     int32
 	value, valueEnd int32
 	end             int32 // of its own members, which begin behind it in the index
-	marks           marks // of their keys
+	bit             uint8 // of its key
+	marks           marks // of its members' keys
 }
 
 // marks is a set of keys, a bit for several of them each: what is not marked is not there.
 type marks uint64
 
+// key is a member's name as a path asks for it.
+type key struct {
+	name string
+	bit  uint8
+}
+
+func newKey(name string) key { return key{name, bitOf(name)} }
+
+func (k key) mark() marks { return 1 << (k.bit % 64) }
+
 // unmarked are the marks of a path that begins with no key: whether there is something at it, marks cannot tell.
 const unmarked = ^marks(0)
 
-// mark is a key's bit.
-func mark(key string) marks { return 1 << ((7*len(key) + int(byteAt(key, 0))) % 64) }
+// bitOf is which of the marks is a key's.
+func bitOf(name string) uint8 { return uint8((7*len(name) + int(byteAt(name, 0))) % 64) }
 
 const (
 	usualMembers = 24  // of an answer, with the usage object in it
@@ -59,10 +70,13 @@ func (x *index) lacks(object int, m marks) bool {
 }
 
 // find is the member of an object that has that key; 0, which is nobody's member, if there is none.
-func (x *index) find(object int, key string) int {
+func (x *index) find(object int, k key) int {
+	if x.members[object].marks&k.mark() == 0 {
+		return 0
+	}
 	end := int(x.members[object].end)
 	for i := object + 1; i < end; i = int(x.members[i].end) {
-		if m := &x.members[i]; x.json[m.key:m.keyEnd] == key {
+		if m := &x.members[i]; m.bit == k.bit && x.json[m.key:m.keyEnd] == k.name {
 			return i
 		}
 	}
@@ -75,16 +89,17 @@ func (x *index) text(i int) string {
 	return x.json[m.value:m.valueEnd]
 }
 
-// member lists a member of an object, whose value begins at i, and what is in it. It returns where the value ends, or invalid.
-func (x *index) member(object, key, keyEnd, i int) int {
-	name := x.json[key:keyEnd]
+// member lists a member of an object, its key between from and to and its value at i, and what is in it. It returns where the value ends, or invalid.
+func (x *index) member(object, from, to, i int) int {
+	name := x.json[from:to]
 	at := len(x.members)
 	if at == maxMembers || strings.IndexByte(name, '\\') >= 0 {
 		x.partial = true
 		return x.value(i, unlisted)
 	}
-	x.members[object].marks |= mark(name)
-	x.members = append(x.members, member{key: int32(key), keyEnd: int32(keyEnd), value: int32(i)})
+	k := newKey(name)
+	x.members[object].marks |= k.mark()
+	x.members = append(x.members, member{key: int32(from), keyEnd: int32(to), value: int32(i), bit: k.bit})
 	return x.listed(at, i)
 }
 

@@ -17,9 +17,9 @@ func (n node) text() string {
 }
 
 // follow is where the keys lead; nothing if one of them is not there.
-func (n node) follow(keys []string) node {
-	for _, key := range keys {
-		if n.at = n.in.find(n.at, key); n.at == 0 {
+func (n node) follow(keys []key) node {
+	for _, k := range keys {
+		if n.at = n.in.find(n.at, k); n.at == 0 {
 			return node{}
 		}
 	}

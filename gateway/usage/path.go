@@ -13,12 +13,12 @@ import (
 // linear in the event.
 type path struct {
 	text   string
-	keys   []string // the plain keys it begins with
-	first  marks    // the mark of the first of them; unmarked if it begins with something else
-	rest   string   // what follows them
-	last   string   // the last plain key; empty if there is none
-	behind bool     // something other than a key stands behind last
-	all    bool     // it ends in #(…)#, which gives an empty list where nothing matches
+	keys   []key  // the plain keys it begins with
+	first  marks  // the mark of the first of them; unmarked if it begins with something else
+	rest   string // what follows them
+	last   string // the last plain key; empty if there is none
+	behind bool   // something other than a key stands behind last
+	all    bool   // it ends in #(…)#, which gives an empty list where nothing matches
 	takes  shape
 	length bool // only the length of the array there is asked for
 }
@@ -87,19 +87,19 @@ func parsePath(s string, takes shape) (path, error) {
 	}
 	p.keys, p.rest = leadingKeys(s)
 	if p.first = unmarked; len(p.keys) > 0 {
-		p.first = mark(p.keys[0])
+		p.first = p.keys[0].mark()
 	}
 	return p, nil
 }
 
 // leadingKeys splits a path behind the plain keys it begins with.
-func leadingKeys(s string) (keys []string, rest string) {
+func leadingKeys(s string) (keys []key, rest string) {
 	for rest = s; rest != ""; {
 		component, next, _ := strings.Cut(rest, ".")
 		if !isKey(component) {
 			break
 		}
-		keys, rest = append(keys, component), next
+		keys, rest = append(keys, newKey(component)), next
 	}
 	return keys, rest
 }
