@@ -41,6 +41,8 @@ type Options struct {
 	Project *Projection
 	// Head hands on the first Limit bytes of larger events instead.
 	Head bool
+	// Spent is a decoder that was closed and is of no more use to anybody: its memory is used again where it fits. May be nil.
+	Spent Decoder
 }
 
 // New is a decoder for a body in the format f that calls emit for each event.
@@ -55,6 +57,11 @@ func New(f Format, emit func(Event), o Options) Decoder {
 		return &frameDecoder{emit: emit, payload: unwrapper{data: h}, left: preludeSize}
 	default:
 		h.pooled = true
-		return &jsonDecoder{emit: emit, value: h}
+		d, ok := o.Spent.(*jsonDecoder)
+		if !ok {
+			d = new(jsonDecoder)
+		}
+		*d = jsonDecoder{emit: emit, value: h}
+		return d
 	}
 }

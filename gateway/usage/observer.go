@@ -32,6 +32,9 @@ type Observer struct {
 	trace   *Tracer // nil: nobody looks on
 
 	room room
+
+	take  func(stream.Event) // event, made once for all answers that it reads
+	spent stream.Decoder     // of the answer before; may be nil
 }
 
 // room is where an observer keeps what most answers need, so that it costs one allocation.
@@ -62,7 +65,11 @@ func (r *Rules) Observe(x Exchange) *Observer {
 }
 
 // observers that were released, to be used again: one is most of what reading an answer would allocate.
-var observers = sync.Pool{New: func() any { return new(Observer) }}
+var observers = sync.Pool{New: func() any {
+	o := new(Observer)
+	o.take = o.event
+	return o
+}}
 
 // Release gives a closed observer back; the result stays valid. One of a WebSocket session has been known to two goroutines,
 // and is left to the garbage collector.
@@ -70,7 +77,7 @@ func (o *Observer) Release() {
 	if o == nil || o.socket != nil || o.trace != nil {
 		return
 	}
-	*o = Observer{}
+	*o = Observer{take: o.take, spent: o.spent}
 	observers.Put(o)
 }
 
@@ -110,11 +117,11 @@ func (o *Observer) open(limit int) {
 		return
 	}
 	o.streamed = format.Stream()
-	take := o.event
+	take := o.take
 	if o.trace != nil {
 		take = o.trace.event
 	}
-	decoder := stream.New(format, take, stream.Options{Limit: limit, Project: o.plan.project})
+	decoder := stream.New(format, take, stream.Options{Limit: limit, Project: o.plan.project, Spent: o.spent})
 	if encodings := o.exchange.Header["Content-Encoding"]; len(encodings) > 0 {
 		o.content, o.err = stream.NewContent(encodings, decoder.Write, stream.ContentOptions{Budget: o.exchange.Decode})
 	}

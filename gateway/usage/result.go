@@ -46,7 +46,7 @@ func (o *Observer) Close(clean bool) Result {
 	}
 	o.finish()
 	res := o.result(clean)
-	o.decoder = nil // what came now would be written over what the result holds
+	o.spent, o.decoder = o.decoder, nil // what came now would be written over what the result holds
 	return res
 }
 
