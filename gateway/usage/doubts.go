@@ -29,6 +29,8 @@ func doubts(u *Usage) []string {
 
 func impossible(f Field, v value) string {
 	switch {
+	case v.kind == integer && 0 <= v.n && v.n <= maxExact:
+		return "" // as nearly all are
 	case v.float() < 0:
 		return " is negative"
 	case compare(v, ofInt(maxExact)) > 0:

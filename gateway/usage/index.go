@@ -1,7 +1,5 @@
 package usage
 
-import "strings"
-
 // index is a JSON text and the members of all objects in it, but for those in arrays, found in the one pass that validates
 // it. A rule asks for a dozen paths, each in several spellings of which most are not there: to search the whole text again
 // for every one would cost more than all the rest.
@@ -89,15 +87,10 @@ func (x *index) text(i int) string {
 	return x.json[m.value:m.valueEnd]
 }
 
-// member lists a member of an object, its key between from and to and its value at i, and what is in it. It returns where the value ends, or invalid.
+// member lists a member of an object, its key between from and to and its value at i, and what is in it. It returns where the
+// value ends, or invalid.
 func (x *index) member(object, from, to, i int) int {
-	name := x.json[from:to]
-	at := len(x.members)
-	if at == maxMembers || strings.IndexByte(name, '\\') >= 0 {
-		x.partial = true
-		return x.value(i, unlisted)
-	}
-	k := newKey(name)
+	at, k := len(x.members), newKey(x.json[from:to])
 	x.members[object].marks |= k.mark()
 	x.members = append(x.members, member{key: int32(from), keyEnd: int32(to), value: int32(i), bit: k.bit})
 	return x.listed(at, i)
@@ -157,7 +150,7 @@ func (x *index) object(i, at int) int {
 
 // pair reads a key of the object at that place, from behind its first quote, and its value.
 func (x *index) pair(key, at int) int {
-	end := textEnd(x.json, key)
+	end, plain := nameEnd(x.json, key)
 	if end < 0 {
 		return invalid
 	}
@@ -166,7 +159,11 @@ func (x *index) pair(key, at int) int {
 		return invalid
 	}
 	i := skipSpaceAt(x.json, colon+1)
-	if at == unlisted {
+	switch {
+	case at == unlisted:
+		return x.value(i, unlisted)
+	case !plain || len(x.members) == maxMembers:
+		x.partial = true
 		return x.value(i, unlisted)
 	}
 	return x.member(at, key, end-1, i)

@@ -35,6 +35,19 @@ type Observer struct {
 
 	take  func(stream.Event) // event, made once for all answers that it reads
 	spent stream.Decoder     // of the answer before; may be nil
+	texts texts              // of the answers before
+}
+
+// texts are what answers said last, by field: most name the same model and service tier again, which is then not copied anew.
+type texts [allFields - numberFields]string
+
+// keep is a text from an event, as a field holds it.
+func (t *texts) keep(f Field, s string) value {
+	kept := &t[f-numberFields]
+	if s != *kept {
+		*kept = Clean(s, maxText)
+	}
+	return ofText(*kept)
 }
 
 // room is where an observer keeps what most answers need, so that it costs one allocation.
@@ -77,7 +90,7 @@ func (o *Observer) Release() {
 	if o == nil || o.socket != nil || o.trace != nil {
 		return
 	}
-	*o = Observer{take: o.take, spent: o.spent}
+	*o = Observer{take: o.take, spent: o.spent, texts: o.texts}
 	observers.Put(o)
 }
 
@@ -244,6 +257,9 @@ func (o *Observer) read(r *planned, i int) value {
 	v := f.eval(s)
 	if !s.found {
 		return value{}
+	}
+	if v.kind == text && v.s != "" && !f.field.Number() {
+		return o.texts.keep(f.field, v.s)
 	}
 	return shapeFor(f.field, v)
 }
