@@ -50,7 +50,13 @@ func New(f Format, emit func(Event), o Options) Decoder {
 	h := newHold(o)
 	switch f {
 	case SSE:
-		return &sseDecoder{emit: emit, data: h}
+		d, ok := o.Spent.(*sseDecoder)
+		if !ok {
+			return &sseDecoder{emit: emit, data: h}
+		}
+		h.buf = d.data.buf[:0]
+		*d = sseDecoder{emit: emit, data: h, head: d.head[:0], name: d.name[:0]}
+		return d
 	case NDJSON:
 		return &lineDecoder{emit: emit, line: h}
 	case EventStream:

@@ -90,7 +90,11 @@ func (o *Observer) Release() {
 	if o == nil || o.socket != nil || o.trace != nil {
 		return
 	}
-	*o = Observer{take: o.take, spent: o.spent, texts: o.texts}
+	last := lastEvent{data: o.last.data[:0]}
+	if cap(last.data) > stream.DefaultLimit {
+		last.data = nil
+	}
+	*o = Observer{take: o.take, spent: o.spent, texts: o.texts, last: last}
 	observers.Put(o)
 }
 

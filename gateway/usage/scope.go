@@ -120,7 +120,8 @@ func (s *scope) node(root node, p *path) node {
 	if p.rest == "" && !s.document.partial {
 		return root.follow(p.keys)
 	}
-	if !s.chosen.of(root.get(p).Raw) {
+	raw := root.get(p).Raw
+	if raw == "" || !s.chosen.of(raw) {
 		return node{}
 	}
 	return node{in: &s.chosen}
