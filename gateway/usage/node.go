@@ -1,6 +1,10 @@
 package usage
 
-import "github.com/tidwall/gjson"
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
 
 // node is a value in an index, which paths are relative to. The zero node is nothing: there is no event.
 type node struct {
@@ -59,10 +63,12 @@ func (n node) scalar(p *path) value {
 	if text == "" {
 		return value{}
 	}
-	switch text[0] {
-	case '{', '[', 'n':
+	switch c := text[0]; {
+	case c == '{', c == '[', c == 'n':
 		return value{}
-	case '"', 't', 'f':
+	case c == '"' && strings.IndexByte(text, '\\') < 0:
+		return textThere(text[1 : len(text)-1])
+	case c == '"', c == 't', c == 'f':
 		return scalarOf(gjson.Parse(text))
 	}
 	return parseNumber(text)

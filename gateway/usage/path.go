@@ -213,6 +213,14 @@ func addThere(a, b value) value {
 	return add(a, b)
 }
 
+// textThere is a text; nothing if it is empty.
+func textThere(s string) value {
+	if s == "" {
+		return value{}
+	}
+	return ofText(s)
+}
+
 // scalarOf is a number, a text that is not empty, or a truth value; nothing for anything else.
 func scalarOf(r gjson.Result) value {
 	switch r.Type {
@@ -222,10 +230,7 @@ func scalarOf(r gjson.Result) value {
 		}
 		return parseNumber(r.Raw)
 	case gjson.String:
-		if r.Str == "" {
-			return value{}
-		}
-		return ofText(r.Str)
+		return textThere(r.Str)
 	case gjson.True:
 		return ofBool(true)
 	case gjson.False:
