@@ -26,21 +26,21 @@ func askForUsage(body []byte) (asked []byte, ok bool) {
 	if !bytes.Contains(body, []byte(`"stream"`)) {
 		return nil, false // most requests that do not stream are known by the first look
 	}
-	request := gjson.ParseBytes(body)
-	stream, options, once := wishes(request)
-	if stream.Type != gjson.True || !once || says(options) || !gjson.ValidBytes(body) {
+	if gjson.GetBytes(body, "stream_options.include_usage").Exists() {
+		return nil, false // the client says itself what it wants
+	}
+	stream, options, once := wishes(gjson.ParseBytes(body))
+	if stream.Type != gjson.True || !once || options.Type != gjson.Null && !options.IsObject() || !gjson.ValidBytes(body) {
 		return nil, false
 	}
-	switch options.Type {
-	case gjson.Null:
-		if !options.Exists() {
-			return insertMember(body, bytes.LastIndexByte(body, '}'), askedOptions), true
-		}
+	switch {
+	case !options.Exists():
+		return insertMember(body, bytes.LastIndexByte(body, '}'), askedOptions), true
+	case options.Type == gjson.Null:
 		return replace(body, options, `{"include_usage":true}`), true
-	default:
-		end := options.Index + len(options.Raw) - 1
-		return insertMember(body, end, `"include_usage":true`), true
 	}
+	end := options.Index + len(options.Raw) - 1
+	return insertMember(body, end, `"include_usage":true`), true
 }
 
 // wishes are what a request says of streaming. once is false where one of the two keys stands more than once in the object:
@@ -59,14 +59,6 @@ func wishes(request gjson.Result) (stream, options gjson.Result, once bool) {
 		return once
 	})
 	return stream, options, once
-}
-
-// says reports whether the client has said whether it wants usage, or something that cannot be understood.
-func says(options gjson.Result) bool {
-	if options.Type == gjson.Null {
-		return false // which a member that is not there is, too
-	}
-	return !options.IsObject() || options.Get("include_usage").Exists()
 }
 
 // insertMember puts a member before the closing brace at end.
