@@ -23,39 +23,42 @@ func asksForUsage(path string) bool { return strings.HasSuffix(path, "/completio
 // provider's prompt cache sees no difference. ok is false for a body that is not streaming, that says already what it
 // wants, or that cannot be understood with certainty: it is to be sent as it is.
 func askForUsage(body []byte) (asked []byte, ok bool) {
-	if !bytes.Contains(body, []byte(`"stream"`)) || !gjson.ValidBytes(body) {
+	if !bytes.Contains(body, []byte(`"stream"`)) {
 		return nil, false // most requests that do not stream are known by the first look
 	}
-	request := gjson.ParseBytes(body)
-	if !request.IsObject() || request.Get("stream").Type != gjson.True || ambiguous(request, "stream", "stream_options") {
+	if gjson.GetBytes(body, "stream_options.include_usage").Exists() {
+		return nil, false // the client says itself what it wants
+	}
+	stream, options, once := wishes(gjson.ParseBytes(body))
+	if stream.Type != gjson.True || !once || options.Type != gjson.Null && !options.IsObject() || !gjson.ValidBytes(body) {
 		return nil, false
 	}
-	options := request.Get("stream_options")
 	switch {
 	case !options.Exists():
 		return insertMember(body, bytes.LastIndexByte(body, '}'), askedOptions), true
 	case options.Type == gjson.Null:
 		return replace(body, options, `{"include_usage":true}`), true
-	case !options.IsObject() || options.Get("include_usage").Exists() || ambiguous(options, "include_usage"):
-		return nil, false
 	}
 	end := options.Index + len(options.Raw) - 1
 	return insertMember(body, end, `"include_usage":true`), true
 }
 
-// ambiguous reports whether one of the keys stands more than once in the object: readers of JSON disagree on which counts.
-func ambiguous(object gjson.Result, keys ...string) bool {
-	seen := make(map[string]int, len(keys))
-	object.ForEach(func(key, _ gjson.Result) bool {
-		seen[key.String()]++
-		return true
-	})
-	for _, key := range keys {
-		if seen[key] > 1 {
-			return true
+// wishes are what a request says of streaming. once is false where one of the two keys stands more than once in the object:
+// readers of JSON disagree on which counts.
+func wishes(request gjson.Result) (stream, options gjson.Result, once bool) {
+	once = request.IsObject()
+	request.ForEach(func(key, value gjson.Result) bool {
+		switch key.String() {
+		case "stream":
+			once = once && !stream.Exists()
+			stream = value
+		case "stream_options":
+			once = once && !options.Exists()
+			options = value
 		}
-	}
-	return false
+		return once
+	})
+	return stream, options, once
 }
 
 // insertMember puts a member before the closing brace at end.

@@ -39,6 +39,7 @@ func TestUsageIsNotAskedForWhereTheClientHasSpoken(t *testing.T) {
 		`{"stream":true`,
 		`{"stream":true,"stream":false}`,
 		`{"stream":true,"stream_options":{},"stream_options":{}}`,
+		`{"stream":true,"stream_options":{},"stream_options":{"include_usage":true}}`,
 	} {
 		if got, ok := askForUsage([]byte(body)); ok {
 			t.Errorf("askForUsage(%s) = %s, want it left alone", body, got)

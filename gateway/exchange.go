@@ -149,7 +149,8 @@ func (x *exchange) account() {
 	rec := x.record
 	x.note(rec)
 	if x.observer != nil {
-		x.settle(x.observer.Close(rec.End == usage.EndComplete || x.departure.whole))
+		found := x.observer.Close(rec.End == usage.EndComplete || x.departure.whole)
+		x.settle(&found)
 		x.observer.Release()
 	}
 	x.conclude(rec.End, rec.Error)
@@ -183,7 +184,7 @@ func (x *exchange) note(rec *usage.Record) {
 }
 
 // settle takes what the observer has found.
-func (x *exchange) settle(found usage.Result) {
+func (x *exchange) settle(found *usage.Result) {
 	rec := x.record
 	report(rec, found)
 	if found.Fault != nil {
@@ -202,7 +203,7 @@ func (x *exchange) settle(found usage.Result) {
 }
 
 // report puts what the observer has found into a record.
-func report(rec *usage.Record, found usage.Result) {
+func report(rec *usage.Record, found *usage.Result) {
 	rec.Usage, rec.UsageState, rec.Parts = found.Usage, found.State, found.Parts
 	rec.Doubts, rec.RawUsage = found.Doubts, found.RawUsage
 	rec.Events, rec.Stream = found.Events, found.Stream

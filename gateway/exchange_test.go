@@ -36,7 +36,7 @@ func TestCleanEndBehindAnInterruptionIsLaidToIt(t *testing.T) {
 		}
 		x.record.End = x.endOfBody(&http.Response{ContentLength: test.length}, io.EOF)
 		x.cancel(nil) // as finish does
-		x.settle(test.found)
+		x.settle(&test.found)
 		if x.record.End != test.want {
 			t.Errorf("%s: end = %s, want %s", test.name, x.record.End, test.want)
 		}

@@ -94,7 +94,8 @@ func (s *session) checkpoint(interval time.Duration) {
 	rec.BytesIn, rec.BytesOut = in, out
 	s.x.note(&rec)
 	if s.x.observer != nil {
-		report(&rec, s.x.observer.Checkpoint())
+		found := s.x.observer.Checkpoint()
+		report(&rec, &found)
 	}
 	s.x.deliver(&rec)
 }

@@ -41,6 +41,8 @@ type Options struct {
 	Project *Projection
 	// Head hands on the first Limit bytes of larger events instead.
 	Head bool
+	// Spent is a decoder that was closed and is of no more use to anybody: its memory is used again where it fits. May be nil.
+	Spent Decoder
 }
 
 // New is a decoder for a body in the format f that calls emit for each event.
@@ -48,13 +50,24 @@ func New(f Format, emit func(Event), o Options) Decoder {
 	h := newHold(o)
 	switch f {
 	case SSE:
-		return &sseDecoder{emit: emit, data: h}
+		d, ok := o.Spent.(*sseDecoder)
+		if !ok {
+			return &sseDecoder{emit: emit, data: h}
+		}
+		h.buf = d.data.buf[:0]
+		*d = sseDecoder{emit: emit, data: h, head: d.head[:0], name: d.name[:0]}
+		return d
 	case NDJSON:
 		return &lineDecoder{emit: emit, line: h}
 	case EventStream:
 		return &frameDecoder{emit: emit, payload: unwrapper{data: h}, left: preludeSize}
 	default:
 		h.pooled = true
-		return &jsonDecoder{emit: emit, value: h}
+		d, ok := o.Spent.(*jsonDecoder)
+		if !ok {
+			d = new(jsonDecoder)
+		}
+		*d = jsonDecoder{emit: emit, value: h}
+		return d
 	}
 }

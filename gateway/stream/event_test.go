@@ -161,3 +161,27 @@ func allocated(f func()) uint64 {
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
 }
+
+func TestASpentDecoderIsLikeANewOne(t *testing.T) {
+	t.Parallel()
+	o := Options{Limit: 12, Project: projection(t, "a")}
+	bodies := map[Format][]string{
+		JSON: {`{"a":1}`, `{"b":"long enough","a":2}`, `[{"a":3},{"b":"long enough","a"`, `[1`, ` `, "\xef\xbb"},
+		SSE:  {"data: 1\n\n", "event: x\ndata: {\"b\":\"long\",\ndata: \"a\":2}", "event: y\r", "da", "data: 1\ndata: 2\n\n", "\xef\xbb"},
+	}
+	for f, bodies := range bodies {
+		for _, before := range bodies {
+			for _, body := range bodies {
+				spent := New(f, func(Event) {}, o)
+				spent.Write([]byte(before))
+				spent.Close()
+				again := o
+				again.Spent = spent
+				got, dropped := decode(f, again, cuts(body, 1)...)
+				if want, wantDropped := decode(f, o, body); !slices.Equal(got, want) || dropped != wantDropped {
+					t.Errorf("%v of %q behind %q = %q, %d dropped, want %q, %d dropped", f, body, before, got, dropped, want, wantDropped)
+				}
+			}
+		}
+	}
+}

@@ -108,6 +108,7 @@ func (h *hold) release() {
 		holds.Put(h.lent)
 		h.lent, h.buf = nil, nil
 	}
+	h.projector = nil
 }
 
 // bom takes a UTF-8 byte order mark away from the start of a body. What only begins like one goes with it: it is no text.

@@ -70,6 +70,7 @@ func (d *sseDecoder) Close() {
 		d.line(nil)
 	}
 	d.dispatch()
+	d.data.release()
 }
 
 func (d *sseDecoder) Dropped() int { return d.data.dropped }

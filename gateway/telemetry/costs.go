@@ -11,7 +11,7 @@ import (
 // dollar would be off after some millions of them, and shown in dollars.
 type costs struct {
 	desc *prometheus.Desc
-	sums sync.Map // of costKey: *atomic.Int64
+	sums sync.Map // of costKey: *sum
 }
 
 type costKey struct{ provider, model string }
@@ -21,20 +21,22 @@ func newCosts() *costs {
 		"What was used at its price, or what the provider says that it charged, in dollars. Attempts without a known cost are not in it.", []string{"provider", "model"}, nil)}
 }
 
-func (c *costs) add(provider, model string, nanoUSD int64) {
-	key := costKey{provider, model}
-	sum, known := c.sums.Load(key)
-	if !known {
-		sum, _ = c.sums.LoadOrStore(key, new(atomic.Int64))
-	}
-	sum.(*atomic.Int64).Add(max(nanoUSD, 0)) // a counter never falls
+// of is the sum of a provider's model.
+func (c *costs) of(provider, model string) *sum {
+	s, _ := c.sums.LoadOrStore(costKey{provider, model}, new(sum))
+	return s.(*sum)
 }
+
+// sum is of billionths of a dollar.
+type sum struct{ nanoUSD atomic.Int64 }
+
+func (s *sum) add(nanoUSD int64) { s.nanoUSD.Add(max(nanoUSD, 0)) } // a counter never falls
 
 func (c *costs) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
 
 func (c *costs) Collect(to chan<- prometheus.Metric) {
-	for key, sum := range c.sums.Range {
+	for key, s := range c.sums.Range {
 		k := key.(costKey)
-		to <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(sum.(*atomic.Int64).Load())/1e9, k.provider, k.model)
+		to <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(s.(*sum).nanoUSD.Load())/1e9, k.provider, k.model)
 	}
 }

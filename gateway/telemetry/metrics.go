@@ -22,7 +22,7 @@ type Metrics struct {
 	overheads  *prometheus.HistogramVec
 	gaps       *gaps
 	tokens     *prometheus.CounterVec
-	known      tokenSeries // of tokens
+	known      knownSeries // of those that records are counted in
 	costs      *costs
 	unpriced   *prometheus.CounterVec
 	states     *prometheus.CounterVec
@@ -102,58 +102,65 @@ func (m *Metrics) Record(rec *usage.Record) {
 	if rec.Checkpoint {
 		return
 	}
+	known := m.known.of(rec.Provider)
 	if rec.Final || rec.Attempt == 0 {
-		m.requests.WithLabelValues(rec.Provider, statusClass(rec.Status), string(rec.End)).Inc()
+		how := outcome{statusClass(rec.Status), rec.End}
+		known.requests.get(how, func() prometheus.Counter {
+			return m.requests.WithLabelValues(rec.Provider, how.class, string(how.end))
+		}).Inc()
 	}
 	if rec.Attempt == 0 {
 		return
 	}
 	if rec.Final {
-		m.durations.WithLabelValues(rec.Provider).Observe(rec.Duration.Seconds())
+		m.observe(&known.duration, m.durations, rec.Provider, rec.Duration)
 	}
 	if rec.Overhead > 0 {
-		m.overheads.WithLabelValues(rec.Provider).Observe(rec.Overhead.Seconds())
+		m.observe(&known.overhead, m.overheads, rec.Provider, rec.Overhead)
 	}
 	if rec.Stream && rec.Gaps != nil {
 		m.gaps.add(rec.Provider, rec.Gaps)
 	}
 	if rec.FirstByte > 0 {
-		m.firstBytes.WithLabelValues(rec.Provider).Observe(rec.FirstByte.Seconds())
+		m.observe(&known.firstByte, m.firstBytes, rec.Provider, rec.FirstByte)
 	}
-	m.states.WithLabelValues(rec.Provider, string(rec.UsageState)).Inc()
+	known.states.get(rec.UsageState, func() prometheus.Counter {
+		return m.states.WithLabelValues(rec.Provider, string(rec.UsageState))
+	}).Inc()
 	if len(rec.Doubts) > 0 {
 		m.doubts.WithLabelValues(rec.Provider).Inc()
 	}
 	if rec.Fault {
 		m.faults.WithLabelValues(rec.Provider).Inc()
 	}
-	m.countTokens(rec)
-	m.countCost(rec)
+	m.countUse(rec, known)
 }
 
-func (m *Metrics) countCost(rec *usage.Record) {
-	if cost, known := rec.CostKnown(); known {
-		m.costs.add(rec.Provider, model(rec), cost)
-	} else if rec.CostState == usage.Unpriced {
+func (m *Metrics) observe(known *remembered[prometheus.Observer], all *prometheus.HistogramVec, provider string, took time.Duration) {
+	known.get(func() prometheus.Observer { return all.WithLabelValues(provider) }).Observe(took.Seconds())
+}
+
+// countUse counts tokens and what they cost.
+func (m *Metrics) countUse(rec *usage.Record, provider *providerSeries) {
+	cost, priced := rec.CostKnown()
+	if !priced && rec.CostState == usage.Unpriced {
 		m.unpriced.WithLabelValues(rec.Provider).Inc()
 	}
-}
-
-// model is the model as metrics name it.
-func model(rec *usage.Record) string { return cmp.Or(rec.ModelLabel, usage.Other) }
-
-func (m *Metrics) countTokens(rec *usage.Record) {
-	var known *modelTokens
+	if !priced && !rec.Usage.HasNumbers() {
+		return
+	}
+	label := cmp.Or(rec.ModelLabel, usage.Other)
+	known := provider.model(label)
 	for f := usage.InputTokens; f < usage.TotalTokens; f++ {
 		if _, reported := rec.Usage.Number(f); !reported {
 			continue
 		}
-		if known == nil {
-			known = m.known.of(rec.Provider, model(rec))
-		}
-		known.counter(f, func() prometheus.Counter {
-			return m.tokens.WithLabelValues(rec.Provider, model(rec), kind(f))
+		known.tokens[f].get(func() prometheus.Counter {
+			return m.tokens.WithLabelValues(rec.Provider, label, kind(f))
 		}).Add(rec.Usage.Countable(f).Float())
+	}
+	if priced {
+		known.cost.get(func() *sum { return m.costs.of(rec.Provider, label) }).add(cost)
 	}
 }
 

@@ -210,12 +210,12 @@ func TestCostsAreExact(t *testing.T) {
 	for range 4 {
 		done.Go(func() {
 			for range 250_000 {
-				c.add("openai", "gpt", 100_000_001)
+				c.of("openai", "gpt").add(100_000_001)
 			}
 		})
 	}
 	done.Wait()
-	c.add("openai", "gpt", -5)
+	c.of("openai", "gpt").add(-5)
 	if got, want := testutil.ToFloat64(c), 100_000.001; got != want {
 		t.Errorf("cost = %v, want %v", got, want)
 	}

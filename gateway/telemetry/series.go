@@ -9,31 +9,80 @@ import (
 	"windhover/gateway/usage"
 )
 
-// tokenSeries remembers the counters of tokens. To look one up by its labels costs more than to add to it, and an answer
-// reports half a dozen numbers. There are no more of them than there are series.
-type tokenSeries struct{ models sync.Map } // providerModel to *modelTokens
+// knownSeries remember what records are counted in. To look a series up by its labels costs more than to add to it, and an answer
+// counts in a dozen. Each is looked up when something is counted in it first, so that what never happens makes none, and there
+// are no more of them than the metrics have.
+type knownSeries struct{ providers sync.Map } // of name: *providerSeries
 
-type providerModel struct{ provider, model string }
+// providerSeries are those that a record's provider is a label of.
+type providerSeries struct {
+	duration, overhead, firstByte remembered[prometheus.Observer]
 
-// modelTokens are the counters of one provider's model, by field. One is made when the first number is counted, so that what a
-// provider does not report makes no series.
-type modelTokens [usage.TotalTokens]atomic.Pointer[prometheus.Counter]
-
-func (s *tokenSeries) of(provider, model string) *modelTokens {
-	key := providerModel{provider, model}
-	known, ok := s.models.Load(key)
-	if !ok {
-		known, _ = s.models.LoadOrStore(key, new(modelTokens))
-	}
-	return known.(*modelTokens)
+	requests several[outcome]
+	states   several[usage.State]
+	models   sync.Map // of label: *modelSeries
 }
 
-// counter is that of a field, from the vector if it is not known yet.
-func (t *modelTokens) counter(f usage.Field, make func() prometheus.Counter) prometheus.Counter {
-	if known := t[f].Load(); known != nil {
+// outcome is how a request ended.
+type outcome struct {
+	class string // of the status
+	end   usage.End
+}
+
+// modelSeries are those that its model is one of, too.
+type modelSeries struct {
+	tokens [usage.TotalTokens]remembered[prometheus.Counter] // by field
+	cost   remembered[*sum]
+}
+
+func (s *knownSeries) of(provider string) *providerSeries {
+	known, ok := s.providers.Load(provider)
+	if !ok {
+		known, _ = s.providers.LoadOrStore(provider, new(providerSeries))
+	}
+	return known.(*providerSeries)
+}
+
+func (p *providerSeries) model(label string) *modelSeries {
+	known, ok := p.models.Load(label)
+	if !ok {
+		known, _ = p.models.LoadOrStore(label, new(modelSeries))
+	}
+	return known.(*modelSeries)
+}
+
+// remembered is a series that is looked up once.
+type remembered[T any] struct{ known atomic.Pointer[T] }
+
+func (r *remembered[T]) get(lookUp func() T) T {
+	if known := r.known.Load(); known != nil {
 		return *known
 	}
-	counter := make()
-	t[f].Store(&counter)
-	return counter
+	found := lookUp()
+	r.known.Store(&found)
+	return found
+}
+
+// several are the counters of a label, or of several together, of few values: most records count in the first.
+type several[K comparable] struct{ known atomic.Pointer[[]labeled[K]] }
+
+type labeled[K comparable] struct {
+	by      K
+	counter prometheus.Counter
+}
+
+func (s *several[K]) get(by K, lookUp func() prometheus.Counter) prometheus.Counter {
+	known := s.known.Load()
+	if known == nil {
+		known = new([]labeled[K])
+	}
+	for i := range *known {
+		if k := &(*known)[i]; k.by == by {
+			return k.counter
+		}
+	}
+	found := lookUp()
+	more := append((*known)[:len(*known):len(*known)], labeled[K]{by, found})
+	s.known.Store(&more) // what another has added meanwhile is looked up again
+	return found
 }

@@ -57,3 +57,18 @@ func chatAnswer(size int) []byte {
 	const tail = `","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":1117,"completion_tokens":46,"total_tokens":1163,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},"service_tier":"default","system_fingerprint":"fp_fc9f1d7035"}`
 	return []byte(head + strings.Repeat("y", max(0, size-len(head)-len(tail))) + tail)
 }
+
+// BenchmarkShortStream is what a stream of few events costs, from its header to its result.
+func BenchmarkShortStream(b *testing.B) {
+	rules := shipped(b)("openai")
+	x := Exchange{Method: "POST", Path: "/v1/chat/completions", Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}}
+	const usage = `{"id":"1","model":"gpt-4o","choices":[],"usage":{"prompt_tokens":57,"completion_tokens":171,"total_tokens":228}}`
+	body := append(chunk(), sse(usage, "[DONE]")...)
+	b.ReportAllocs()
+	for b.Loop() {
+		o := rules.Observe(x)
+		o.Write(body)
+		o.Close(true)
+		o.Release()
+	}
+}

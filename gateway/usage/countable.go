@@ -8,7 +8,7 @@ func (u *Usage) Countable(f Field) Number {
 		return Whole(0)
 	}
 	whole, isPart := f.total()
-	if !isPart || !u.numbers[whole].there() {
+	if !isPart || !u.reported.has(whole) {
 		return n
 	}
 	if total := u.Countable(whole); compare(n.v, total.v) > 0 {

@@ -42,3 +42,22 @@ func TestCountableTakesAPartWithoutItsTotalAsItIs(t *testing.T) {
 		t.Errorf("Countable = %s, want 3", got)
 	}
 }
+
+func TestANumberTakesThePlaceOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	var u, want Usage
+	u.SetNumber(Seconds, Decimal(1.5))
+	u.SetNumber(Seconds, Whole(2))
+	u.SetNumber(ReportedCostUSD, Whole(1))
+	u.SetNumber(ReportedCostUSD, Decimal(0.25))
+	u.SetNumber(Pages, Whole(7))
+	u.SetNumber(Pages, Number{})
+	want.SetNumber(Seconds, Whole(2))
+	want.SetNumber(ReportedCostUSD, Decimal(0.25))
+	if u != want {
+		t.Errorf("usage = %+v, want %+v", u, want)
+	}
+	if n, _ := u.Number(ReportedCostUSD); n.Float() != 0.25 {
+		t.Errorf("reported_cost_usd = %v, want 0.25", n)
+	}
+}

@@ -10,17 +10,14 @@ const totalDoubt = "total_tokens is not input_tokens + output_tokens"
 // only cost and sums take an impossible one as 0, or a part as no more than its total.
 func doubts(u *Usage) []string {
 	var found []string
-	for f := range numberFields {
-		if !u.numbers[f].there() {
-			continue
-		}
-		v := u.numbers[f]
+	for f := range u.reported.all() {
+		v := u.number(f)
 		if problem := impossible(f, v); problem != "" {
 			found = append(found, f.String()+problem)
 			continue
 		}
 		whole, isPart := f.total()
-		if isPart && u.numbers[whole].there() && compare(v, u.numbers[whole]) > 0 {
+		if isPart && u.reported.has(whole) && compare(v, u.number(whole)) > 0 {
 			found = append(found, f.String()+" is above "+whole.String())
 		}
 	}
@@ -32,6 +29,8 @@ func doubts(u *Usage) []string {
 
 func impossible(f Field, v value) string {
 	switch {
+	case v.kind == integer && 0 <= v.n && v.n <= maxExact:
+		return "" // as nearly all are
 	case v.float() < 0:
 		return " is negative"
 	case compare(v, ofInt(maxExact)) > 0:
@@ -44,9 +43,9 @@ func impossible(f Field, v value) string {
 
 // addsUp compares the provider's total with what it should be the total of. Embeddings have no output, and that is no doubt.
 func addsUp(u *Usage) bool {
-	total, input := u.numbers[TotalTokens], u.numbers[InputTokens]
+	total, input := u.number(TotalTokens), u.number(InputTokens)
 	if !total.there() || !input.there() {
 		return true
 	}
-	return compare(total, addThere(input, u.numbers[OutputTokens])) == 0
+	return compare(total, addThere(input, u.number(OutputTokens))) == 0
 }

@@ -52,8 +52,9 @@ func (c *compiler) call(n *ast.CallNode) (term, error) {
 
 // argument of a function is a path, which a literal text is, or else a value.
 type argument struct {
-	path *path
-	eval func(*scope) value
+	first marks // of the path, which need not be looked at where nothing begins like it; unmarked for a value
+	path  *path
+	eval  func(*scope) value
 }
 
 // first is the first of its arguments that is there.
@@ -65,7 +66,7 @@ func (c *compiler) first(n *ast.CallNode) (term, error) {
 	return term{func(s *scope) value {
 		for i := range arguments {
 			a := &arguments[i]
-			if a.path != nil && s.json.lacks(a.path) {
+			if a.path != nil && s.json.lacks(a.first) {
 				continue // as most spellings are
 			}
 			if v := s.argument(a); v.there() && (v.kind != text || v.s != "") {
@@ -115,14 +116,14 @@ func (c *compiler) arguments(n *ast.CallNode, name string, takes shape) ([]argum
 			if err != nil {
 				return nil, err
 			}
-			arguments = append(arguments, argument{path: &p})
+			arguments = append(arguments, argument{first: p.first, path: &p})
 			continue
 		}
 		t, err := c.compile(node)
 		if err != nil {
 			return nil, err
 		}
-		arguments = append(arguments, argument{eval: t.eval})
+		arguments = append(arguments, argument{first: unmarked, eval: t.eval})
 	}
 	return arguments, nil
 }

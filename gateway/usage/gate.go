@@ -111,6 +111,9 @@ func skipSpace(b []byte) []byte {
 
 // escapes reports whether a printable ASCII character is written as \u00xx. A key may be written so; nobody is known to do it, and parsing is the way to be sure.
 func escapes(event []byte) bool {
+	if bytes.IndexByte(event, '\\') < 0 {
+		return false // as in most, and sooner known
+	}
 	for {
 		i := bytes.Index(event, []byte(`\u00`))
 		if i < 0 || i+4 >= len(event) {

@@ -1,7 +1,5 @@
 package usage
 
-import "strings"
-
 // index is a JSON text and the members of all objects in it, but for those in arrays, found in the one pass that validates
 // it. A rule asks for a dozen paths, each in several spellings of which most are not there: to search the whole text again
 // for every one would cost more than all the rest.
@@ -17,14 +15,28 @@ type member struct {
 	key, keyEnd     int32
 	value, valueEnd int32
 	end             int32 // of its own members, which begin behind it in the index
-	marks           marks // of their keys
+	bit             uint8 // of its key
+	marks           marks // of its members' keys
 }
 
 // marks is a set of keys, a bit for several of them each: what is not marked is not there.
 type marks uint64
 
-// mark is a key's bit.
-func mark(key string) marks { return 1 << ((7*len(key) + int(byteAt(key, 0))) % 64) }
+// key is a member's name as a path asks for it.
+type key struct {
+	name string
+	bit  uint8
+}
+
+func newKey(name string) key { return key{name, bitOf(name)} }
+
+func (k key) mark() marks { return 1 << (k.bit % 64) }
+
+// unmarked are the marks of a path that begins with no key: whether there is something at it, marks cannot tell.
+const unmarked = ^marks(0)
+
+// bitOf is which of the marks is a key's.
+func bitOf(name string) uint8 { return uint8((7*len(name) + int(byteAt(name, 0))) % 64) }
 
 const (
 	usualMembers = 24  // of an answer, with the usage object in it
@@ -50,16 +62,19 @@ func (x *index) of(json string) bool {
 // clear lets go of the text, which is only lent.
 func (x *index) clear() { *x = index{members: x.members[:0]} }
 
-// lacks reports whether an object surely has no member of the key with that mark. It cannot lack what has none.
+// lacks reports whether a value surely has none of the members whose keys have those marks.
 func (x *index) lacks(object int, m marks) bool {
-	return !x.partial && x.members[object].marks&m != m
+	return x.members[object].marks&m == 0 && m != unmarked && !x.partial
 }
 
 // find is the member of an object that has that key; 0, which is nobody's member, if there is none.
-func (x *index) find(object int, key string) int {
+func (x *index) find(object int, k key) int {
+	if x.members[object].marks&k.mark() == 0 {
+		return 0
+	}
 	end := int(x.members[object].end)
 	for i := object + 1; i < end; i = int(x.members[i].end) {
-		if m := &x.members[i]; x.json[m.key:m.keyEnd] == key {
+		if m := &x.members[i]; m.bit == k.bit && x.json[m.key:m.keyEnd] == k.name {
 			return i
 		}
 	}
@@ -72,16 +87,12 @@ func (x *index) text(i int) string {
 	return x.json[m.value:m.valueEnd]
 }
 
-// member lists a member of an object, whose value begins at i, and what is in it. It returns where the value ends, or invalid.
-func (x *index) member(object, key, keyEnd, i int) int {
-	name := x.json[key:keyEnd]
-	at := len(x.members)
-	if at == maxMembers || strings.IndexByte(name, '\\') >= 0 {
-		x.partial = true
-		return x.value(i, unlisted)
-	}
-	x.members[object].marks |= mark(name)
-	x.members = append(x.members, member{key: int32(key), keyEnd: int32(keyEnd), value: int32(i)})
+// member lists a member of an object, its key between from and to and its value at i, and what is in it. It returns where the
+// value ends, or invalid.
+func (x *index) member(object, from, to, i int) int {
+	at, k := len(x.members), newKey(x.json[from:to])
+	x.members[object].marks |= k.mark()
+	x.members = append(x.members, member{key: int32(from), keyEnd: int32(to), value: int32(i), bit: k.bit})
 	return x.listed(at, i)
 }
 
@@ -139,7 +150,7 @@ func (x *index) object(i, at int) int {
 
 // pair reads a key of the object at that place, from behind its first quote, and its value.
 func (x *index) pair(key, at int) int {
-	end := textEnd(x.json, key)
+	end, plain := nameEnd(x.json, key)
 	if end < 0 {
 		return invalid
 	}
@@ -148,7 +159,11 @@ func (x *index) pair(key, at int) int {
 		return invalid
 	}
 	i := skipSpaceAt(x.json, colon+1)
-	if at == unlisted {
+	switch {
+	case at == unlisted:
+		return x.value(i, unlisted)
+	case !plain || len(x.members) == maxMembers:
+		x.partial = true
 		return x.value(i, unlisted)
 	}
 	return x.member(at, key, end-1, i)

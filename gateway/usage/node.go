@@ -1,6 +1,10 @@
 package usage
 
-import "github.com/tidwall/gjson"
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
 
 // node is a value in an index, which paths are relative to. The zero node is nothing: there is no event.
 type node struct {
@@ -17,18 +21,19 @@ func (n node) text() string {
 }
 
 // follow is where the keys lead; nothing if one of them is not there.
-func (n node) follow(keys []string) node {
-	for _, key := range keys {
-		if n.at = n.in.find(n.at, key); n.at == 0 {
+func (n node) follow(keys []key) node {
+	for _, k := range keys {
+		if n.at = n.in.find(n.at, k); n.at == 0 {
 			return node{}
 		}
 	}
 	return n
 }
 
-// lacks reports whether there is surely nothing at a path: it is asked for every spelling of every field, so it must be quick.
-func (n node) lacks(p *path) bool {
-	return n.in == nil || n.in.lacks(n.at, p.first)
+// lacks reports whether there is surely nothing at any path that begins with a key of those marks: it is asked for every field,
+// and for every spelling of many, so it must be quick.
+func (n node) lacks(m marks) bool {
+	return n.in == nil || n.in.lacks(n.at, m)
 }
 
 // get is what stands at a path, as gjson finds it.
@@ -58,10 +63,12 @@ func (n node) scalar(p *path) value {
 	if text == "" {
 		return value{}
 	}
-	switch text[0] {
-	case '{', '[', 'n':
+	switch c := text[0]; {
+	case c == '{', c == '[', c == 'n':
 		return value{}
-	case '"', 't', 'f':
+	case c == '"' && strings.IndexByte(text, '\\') < 0:
+		return textThere(text[1 : len(text)-1])
+	case c == '"', c == 't', c == 'f':
 		return scalarOf(gjson.Parse(text))
 	}
 	return parseNumber(text)

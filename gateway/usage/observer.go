@@ -32,6 +32,22 @@ type Observer struct {
 	trace   *Tracer // nil: nobody looks on
 
 	room room
+
+	take  func(stream.Event) // event, made once for all answers that it reads
+	spent stream.Decoder     // of the answer before; may be nil
+	texts texts              // of the answers before
+}
+
+// texts are what answers said last, by field: most name the same model and service tier again, which is then not copied anew.
+type texts [allFields - numberFields]string
+
+// keep is a text from an event, as a field holds it.
+func (t *texts) keep(f Field, s string) value {
+	kept := &t[f-numberFields]
+	if s != *kept {
+		*kept = Clean(s, maxText)
+	}
+	return ofText(*kept)
 }
 
 // room is where an observer keeps what most answers need, so that it costs one allocation.
@@ -62,7 +78,11 @@ func (r *Rules) Observe(x Exchange) *Observer {
 }
 
 // observers that were released, to be used again: one is most of what reading an answer would allocate.
-var observers = sync.Pool{New: func() any { return new(Observer) }}
+var observers = sync.Pool{New: func() any {
+	o := new(Observer)
+	o.take = o.event
+	return o
+}}
 
 // Release gives a closed observer back; the result stays valid. One of a WebSocket session has been known to two goroutines,
 // and is left to the garbage collector.
@@ -70,7 +90,11 @@ func (o *Observer) Release() {
 	if o == nil || o.socket != nil || o.trace != nil {
 		return
 	}
-	*o = Observer{}
+	last := lastEvent{data: o.last.data[:0]}
+	if cap(last.data) > stream.DefaultLimit {
+		last.data = nil
+	}
+	*o = Observer{take: o.take, spent: o.spent, texts: o.texts, last: last}
 	observers.Put(o)
 }
 
@@ -110,11 +134,11 @@ func (o *Observer) open(limit int) {
 		return
 	}
 	o.streamed = format.Stream()
-	take := o.event
+	take := o.take
 	if o.trace != nil {
 		take = o.trace.event
 	}
-	decoder := stream.New(format, take, stream.Options{Limit: limit, Project: o.plan.project})
+	decoder := stream.New(format, take, stream.Options{Limit: limit, Project: o.plan.project, Spent: o.spent})
 	if encodings := o.exchange.Header["Content-Encoding"]; len(encodings) > 0 {
 		o.content, o.err = stream.NewContent(encodings, decoder.Write, stream.ContentOptions{Budget: o.exchange.Decode})
 	}
@@ -196,6 +220,9 @@ func (o *Observer) apply(i int) {
 
 func (o *Observer) readObject(r *planned) {
 	for i := range r.fields {
+		if o.scope.json.lacks(r.fields[i].opens) {
+			continue
+		}
 		if v := o.read(r, i); v.there() {
 			o.gather(r, i, v)
 		}
@@ -208,6 +235,9 @@ func (o *Observer) readArray(r *planned, elements gjson.Result) {
 	elements.ForEach(func(_, element gjson.Result) bool {
 		o.scope.enter(element.Raw)
 		for i, f := range r.fields {
+			if o.scope.json.lacks(f.opens) {
+				continue
+			}
 			if v := o.read(r, i); v.there() {
 				totals[i] = sum.join(f.field, totals[i], v)
 			}
@@ -231,6 +261,9 @@ func (o *Observer) read(r *planned, i int) value {
 	v := f.eval(s)
 	if !s.found {
 		return value{}
+	}
+	if v.kind == text && v.s != "" && !f.field.Number() {
+		return o.texts.keep(f.field, v.s)
 	}
 	return shapeFor(f.field, v)
 }
@@ -279,6 +312,9 @@ func (o *Observer) readParts(r *planned, elements gjson.Result) {
 func (o *Observer) part(r *planned) Usage {
 	var u Usage
 	for _, f := range r.fields {
+		if o.scope.json.lacks(f.opens) {
+			continue
+		}
 		o.scope.found = false
 		if v := f.eval(&o.scope); o.scope.found {
 			u.set(f.field, shapeFor(f.field, v))

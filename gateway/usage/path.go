@@ -13,12 +13,12 @@ import (
 // linear in the event.
 type path struct {
 	text   string
-	keys   []string // the plain keys it begins with
-	first  marks    // the mark of the first of them; none if it begins with something else
-	rest   string   // what follows them
-	last   string   // the last plain key; empty if there is none
-	behind bool     // something other than a key stands behind last
-	all    bool     // it ends in #(…)#, which gives an empty list where nothing matches
+	keys   []key  // the plain keys it begins with
+	first  marks  // the mark of the first of them; unmarked if it begins with something else
+	rest   string // what follows them
+	last   string // the last plain key; empty if there is none
+	behind bool   // something other than a key stands behind last
+	all    bool   // it ends in #(…)#, which gives an empty list where nothing matches
 	takes  shape
 	length bool // only the length of the array there is asked for
 }
@@ -86,20 +86,20 @@ func parsePath(s string, takes shape) (path, error) {
 		rest, more = strings.CutPrefix(next, ".")
 	}
 	p.keys, p.rest = leadingKeys(s)
-	if len(p.keys) > 0 {
-		p.first = mark(p.keys[0])
+	if p.first = unmarked; len(p.keys) > 0 {
+		p.first = p.keys[0].mark()
 	}
 	return p, nil
 }
 
 // leadingKeys splits a path behind the plain keys it begins with.
-func leadingKeys(s string) (keys []string, rest string) {
+func leadingKeys(s string) (keys []key, rest string) {
 	for rest = s; rest != ""; {
 		component, next, _ := strings.Cut(rest, ".")
 		if !isKey(component) {
 			break
 		}
-		keys, rest = append(keys, component), next
+		keys, rest = append(keys, newKey(component)), next
 	}
 	return keys, rest
 }
@@ -213,6 +213,14 @@ func addThere(a, b value) value {
 	return add(a, b)
 }
 
+// textThere is a text; nothing if it is empty.
+func textThere(s string) value {
+	if s == "" {
+		return value{}
+	}
+	return ofText(s)
+}
+
 // scalarOf is a number, a text that is not empty, or a truth value; nothing for anything else.
 func scalarOf(r gjson.Result) value {
 	switch r.Type {
@@ -222,10 +230,7 @@ func scalarOf(r gjson.Result) value {
 		}
 		return parseNumber(r.Raw)
 	case gjson.String:
-		if r.Str == "" {
-			return value{}
-		}
-		return ofText(r.Str)
+		return textThere(r.Str)
 	case gjson.True:
 		return ofBool(true)
 	case gjson.False:

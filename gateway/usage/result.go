@@ -30,34 +30,35 @@ type Result struct {
 const unreadDoubt = "an event could not be read"
 
 // Checkpoint is what the answer has reported so far. The reading goes on.
-func (o *Observer) Checkpoint() Result {
+func (o *Observer) Checkpoint() (res Result) {
 	if o == nil {
 		return Result{State: None}
 	}
-	res := o.result(false)
+	o.conclude(&res, false)
 	res.RawUsage = bytes.Clone(res.RawUsage) // what comes will be written over it
 	return res
 }
 
 // Close ends the reading. clean says that the body came to its own end: it did not break off, and nobody left early.
-func (o *Observer) Close(clean bool) Result {
+func (o *Observer) Close(clean bool) (res Result) {
 	if o == nil {
 		return Result{State: None, Ended: clean}
 	}
 	o.finish()
-	res := o.result(clean)
-	o.decoder = nil // what came now would be written over what the result holds
+	o.conclude(&res, clean)
+	o.spent, o.decoder = o.decoder, nil // what came now would be written over what the result holds
 	return res
 }
 
-func (o *Observer) result(clean bool) Result {
-	res := Result{Events: o.events, Stream: o.streamed, Parts: o.parts}
+// conclude writes down what was found. A result is half a kilobyte: it is filled where it is wanted.
+func (o *Observer) conclude(res *Result, clean bool) {
+	res.Events, res.Stream, res.Parts = o.events, o.streamed, o.parts
 	if len(o.raw) > 0 {
 		res.RawUsage = o.raw
 	}
 	func() {
 		defer o.recover()
-		res.Usage = o.usage()
+		o.lay(&res.Usage)
 		res.Ended = o.ended(clean)
 	}()
 	res.Doubts = doubts(&res.Usage)
@@ -65,8 +66,7 @@ func (o *Observer) result(clean bool) Result {
 		res.Doubts = append(res.Doubts, unreadDoubt)
 	}
 	res.Fault = o.fault
-	res.State = o.state(&res, clean)
-	return res
+	res.State = o.state(res, clean)
 }
 
 // finish lets the decoders hand on what only the end could complete.
@@ -85,25 +85,23 @@ func (o *Observer) finish() {
 	}
 }
 
-// usage lays the rules over one another: for each field the later rule that has a value wins, and in a rule what an
-// event said wins over its base.
-func (o *Observer) usage() Usage {
-	var u Usage
+// lay lays the rules over one another: for each field the later rule that has a value wins, and in a rule what an event said
+// wins over its base.
+func (o *Observer) lay(u *Usage) {
 	for i := range o.plan.rules {
 		r := &o.plan.rules[i]
-		for j, f := range r.fields {
-			v := o.found[r.first+j]
+		for j := range r.fields {
+			f, v := &r.fields[j], o.found[r.first+j]
 			if !v.there() && f.base {
 				v = o.base(f)
 			}
 			u.set(f.field, v)
 		}
 	}
-	return u
 }
 
 // base is what a field is without any event: headers, path, request and constants.
-func (o *Observer) base(f reading) value {
+func (o *Observer) base(f *reading) value {
 	o.scope.leave()
 	return shapeFor(f.field, f.eval(&o.scope))
 }

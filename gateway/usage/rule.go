@@ -21,10 +21,21 @@ type rule struct {
 	consumes *bool
 }
 
-// reading is a field and how it is read.
+// reading is a field and how it is read. What is asked of every reading stands in it, side by side with the others': most
+// fields are in no answer, and should not cost the way to their expressions' memory.
 type reading struct {
 	field Field
+	base  bool  // as in the expression
+	opens marks // of the keys that its paths begin with: without any of them there is nothing to read
 	*expression
+}
+
+func newReading(f Field, x *expression) reading {
+	r := reading{field: f, base: x.base, expression: x}
+	for _, p := range x.paths {
+		r.opens |= p.first
+	}
+	return r
 }
 
 // counts reports whether the rule can report any number.

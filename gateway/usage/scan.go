@@ -3,6 +3,7 @@ package usage
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 )
 
 // invalid is where a value ends that is none.
@@ -42,6 +43,15 @@ func textEnd(s string, i int) int {
 		}
 	}
 	return invalid
+}
+
+// nameEnd is textEnd for a key, and whether that is plain: it holds no escape.
+func nameEnd(s string, i int) (end int, plain bool) {
+	if end = plainEnd(s, i); byteAt(s, end) == '"' {
+		return end + 1, true
+	}
+	end = textEnd(s, i)
+	return end, end > 0 && strings.IndexByte(s[i:end], '\\') < 0
 }
 
 // plainEnd skips what neither ends a string nor begins an escape nor is a control character, as far as it can look at eight

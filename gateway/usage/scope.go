@@ -89,7 +89,7 @@ func (s *scope) scalar(p *path) value {
 
 // sum adds up the numbers at the path, also those of an array and of arrays in it; nothing if there is none.
 func (s *scope) sum(p *path) value {
-	if s.json.lacks(p) {
+	if s.json.lacks(p.first) {
 		return value{}
 	}
 	v := sumOf(s.json.get(p), maxDepth)
@@ -105,6 +105,9 @@ func (s *scope) choose(from []path) node {
 		return root
 	}
 	for i := range from {
+		if root.lacks(from[i].first) {
+			continue
+		}
 		if n := s.node(root, &from[i]); n.holdsObject() {
 			return n
 		}
@@ -117,7 +120,8 @@ func (s *scope) node(root node, p *path) node {
 	if p.rest == "" && !s.document.partial {
 		return root.follow(p.keys)
 	}
-	if !s.chosen.of(root.get(p).Raw) {
+	raw := root.get(p).Raw
+	if raw == "" || !s.chosen.of(raw) {
 		return node{}
 	}
 	return node{in: &s.chosen}

@@ -133,7 +133,7 @@ func (l *loader) readings(group config.FieldGroup) []reading {
 			want = yieldsNumber
 		}
 		if x := l.expression(t, wants{yield: want}); x != nil {
-			found = append(found, reading{f, x})
+			found = append(found, newReading(f, x))
 		}
 	}
 	return found

@@ -113,7 +113,7 @@ func (t *Tracer) set(r *planned, i int, v value) {
 	e.Set = append(e.Set, newSetting(r, r.fields[i].field, v))
 }
 
-// conclude finds out what came of a rule. It goes through the fields as Observer.usage does: a later rule wins.
+// conclude finds out what came of a rule. It goes through the fields as Observer.lay does: a later rule wins.
 func (t *Tracer) conclude(r *planned, res *Result) {
 	says := len(r.fields) == 0 && (r.format != nil || r.consumes != nil)
 	ends := r.end != nil && r.end == t.plan.end && res.Stream && res.Ended
@@ -137,7 +137,7 @@ func (t *Tracer) baseOf(f reading) value {
 	if !f.base {
 		return value{}
 	}
-	return t.base(f)
+	return t.base(&f)
 }
 
 // maxOutline bounds an event's outline, in bytes.

@@ -3,7 +3,9 @@
 package usage
 
 import (
+	"iter"
 	"math"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -39,10 +41,53 @@ func (n Number) Float() float64 { return n.v.float() }
 func (n Number) String() string { return n.v.text() }
 
 // Usage is the numbers and texts that an answer reported. What it did not report is not there, which is not the same as
-// zero. The zero value holds nothing.
+// zero. The zero value holds nothing. A number takes a word, and two bits say what it is: a record has room for all numbers
+// that there are, is made for every request, and is a third of what it would be with a value for each.
 type Usage struct {
-	numbers [numberFields]value
-	texts   [allFields - numberFields]string
+	reported numberSet
+	decimals numberSet           // which of them are decimals
+	numbers  [numberFields]int64 // of a decimal, its bits
+	texts    [allFields - numberFields]string
+}
+
+// numberSet is a set of fields that hold numbers, a bit each.
+type numberSet uint32
+
+func (s numberSet) has(f Field) bool { return s&(1<<f) != 0 }
+
+// all are the fields of the set, in their order.
+func (s numberSet) all() iter.Seq[Field] {
+	return func(yield func(Field) bool) {
+		for ; s != 0; s &= s - 1 {
+			if !yield(Field(bits.TrailingZeros32(uint32(s)))) {
+				return
+			}
+		}
+	}
+}
+
+// number is what was reported for a field that holds numbers; nothing if nothing was.
+func (u *Usage) number(f Field) value {
+	switch {
+	case !u.reported.has(f):
+		return value{}
+	case u.decimals.has(f):
+		return value{kind: decimal, n: u.numbers[f]}
+	}
+	return ofInt(u.numbers[f])
+}
+
+// setNumber reports a number, or nothing, for a field that holds numbers.
+func (u *Usage) setNumber(f Field, v value) {
+	u.reported &^= 1 << f
+	u.decimals &^= 1 << f
+	u.numbers[f] = v.n
+	if v.there() {
+		u.reported |= 1 << f
+	}
+	if v.kind == decimal {
+		u.decimals |= 1 << f
+	}
 }
 
 // Number is the field's number, and whether one was reported.
@@ -50,7 +95,7 @@ func (u *Usage) Number(f Field) (Number, bool) {
 	if !f.Number() {
 		return Number{}, false
 	}
-	return Number{u.numbers[f]}, u.numbers[f].there()
+	return Number{u.number(f)}, u.reported.has(f)
 }
 
 // Text is the field's text; empty if none was reported.
@@ -64,7 +109,7 @@ func (u *Usage) Text(f Field) string {
 // SetNumber reports a number for a field that holds numbers.
 func (u *Usage) SetNumber(f Field, n Number) {
 	if f.Number() {
-		u.numbers[f] = n.v
+		u.setNumber(f, n.v)
 	}
 }
 
@@ -80,7 +125,7 @@ func (u *Usage) set(f Field, v value) {
 	switch {
 	case !v.there():
 	case f.Number():
-		u.numbers[f] = v
+		u.setNumber(f, v)
 	default:
 		u.texts[f-numberFields] = v.s
 	}
@@ -111,14 +156,7 @@ func whole(v value) value {
 }
 
 // HasNumbers reports whether any field holds a number.
-func (u *Usage) HasNumbers() bool {
-	for f := range u.numbers {
-		if u.numbers[f].there() {
-			return true
-		}
-	}
-	return false
-}
+func (u *Usage) HasNumbers() bool { return u.reported != 0 }
 
 // MarshalJSON is one flat object of the fields that were reported.
 func (u Usage) MarshalJSON() ([]byte, error) {
@@ -130,10 +168,8 @@ func (u Usage) MarshalJSON() ([]byte, error) {
 
 // write adds the fields to an object, but for the model, which records name in front.
 func (u *Usage) write(o *object) {
-	for f := range numberFields {
-		if u.numbers[f].there() {
-			o.raw(f.String(), u.numbers[f].text())
-		}
+	for f := range u.reported.all() {
+		o.raw(f.String(), u.number(f).text())
 	}
 	o.text(ServiceTier.String(), u.Text(ServiceTier))
 	o.text(ResponseID.String(), u.Text(ResponseID))

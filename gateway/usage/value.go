@@ -53,6 +53,9 @@ func parseNumber(s string) value {
 	if s == "" || len(s) > maxNumeral {
 		return value{}
 	}
+	if n, ok := digits(s); ok {
+		return ofInt(n)
+	}
 	whole := true
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -73,6 +76,20 @@ func parseNumber(s string) value {
 		return value{}
 	}
 	return ofFloat(f)
+}
+
+// digits is a numeral of digits alone, as nearly all are, if it surely fits.
+func digits(s string) (n int64, ok bool) {
+	if len(s) > 18 {
+		return 0, false
+	}
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		n = 10*n + int64(s[i]-'0')
+	}
+	return n, true
 }
 
 // there reports whether the value is not nothing.
