@@ -11,6 +11,7 @@ type flight struct {
 	records []*usage.Record
 	since   time.Time  // when its first record came
 	done    chan error // what the store said of it
+	insured bool       // the spool has a copy
 }
 
 // collector is what the collecting goroutine knows.
@@ -19,7 +20,7 @@ type collector struct {
 	due *time.Timer // when what waits is old enough to go
 
 	flight  *flight     // nil: none
-	overdue *time.Timer // when it is too old
+	overdue *time.Timer // when it is too old, or what has come since then is
 	slow    *time.Timer // when it is worth a word that the store has not come back to batches
 }
 
@@ -49,8 +50,10 @@ func (c *collector) step() bool {
 	case err := <-landed:
 		c.land(err)
 	case <-c.overdue.C:
-		c.slow.Reset(slowSay)
-		c.fallBack()
+		if !c.insure() {
+			c.slow.Reset(slowSay)
+			c.fallBack()
+		}
 	case <-c.slow.C:
 		c.saySlow()
 	case <-c.closing:
@@ -81,7 +84,7 @@ func (c *collector) send(batch []*usage.Record, since time.Time) {
 	if c.spool.keep(batch) {
 		return
 	}
-	c.flight = &flight{batch, since, make(chan error, 1)}
+	c.flight = &flight{records: batch, since: since, done: make(chan error, 1)}
 	c.overdue.Reset(time.Until(since.Add(commitAge)))
 	c.flights <- c.flight
 }
@@ -92,9 +95,26 @@ func (c *collector) land(err error) {
 		c.fallBack()
 		return
 	}
+	c.spool.landed()
 	c.flight = nil
 	c.overdue.Stop()
 	c.dispatch()
+}
+
+// insure gives the spool a copy of the batch in flight, so that the store may take its time with it: as long as what has come
+// since is not too old either. A gateway with more to do than its processors can is late with every batch, and to spool and
+// take in all of them would keep it busier still. It is false if there is a copy already, or cannot be one.
+func (c *collector) insure() bool {
+	if c.flight.insured || !c.spool.insure(c.flight.records) {
+		return false
+	}
+	c.flight.insured = true
+	since := time.Now()
+	if n, first := c.queue.waiting(); n > 0 {
+		since = first
+	}
+	c.overdue.Reset(time.Until(since.Add(commitAge)))
+	return true
 }
 
 // fallBack gives the batch in flight to the spool, and all that follow. If the store takes it all the same, it has it twice
@@ -104,7 +124,11 @@ func (c *collector) fallBack() {
 	case <-c.flights: // the writer did not come to it
 	default:
 	}
-	c.spool.fallBack(c.flight.records)
+	if c.flight.insured {
+		c.spool.fallBack(nil)
+	} else {
+		c.spool.fallBack(c.flight.records)
+	}
 	c.flight = nil
 	c.overdue.Stop()
 	c.dispatch()

@@ -357,6 +357,60 @@ level=INFO msg="the ledger is being written" before=spooling for=`
 	})
 }
 
+// A copy in the spool is what a killed process would leave. The store gets the records from memory all the same.
+func TestStoreThatIsLateWithEveryBatchGetsNoneByTheSpool(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, folder := newMemory(), t.TempDir()
+		l, logged := begin(t, folder, m, nil)
+		pass(0)
+		m.set(func(m *memory) { m.takes = 80 * time.Millisecond })
+		all := records(0, 2000)
+		copied := 0
+		for i := range 200 { // in two seconds
+			add(l, all[i*10:(i+1)*10])
+			pass(10 * time.Millisecond)
+			copied = max(copied, spooled(t, folder))
+			if i >= 10 && len(m.ids())+spooled(t, folder) < (i-10)*10 {
+				t.Fatalf("after %d ms, the store has %d records and the spool %d, want all that are older than 100 ms", (i+1)*10, len(m.ids()), spooled(t, folder))
+			}
+		}
+		pass(time.Second)
+		wantStored(t, m, all)
+		if got := l.Status(); got.State != Writing || got.Spooled != 0 || got.SpoolBytes != 0 || copied == 0 {
+			t.Errorf("Status() = %+v, and at most %d copies; want that nothing was spooled, but some was copied", got, copied)
+		}
+		if want := "level=INFO msg=\"the ledger is being written\" before=starting for=0s\n"; logged.String() != want {
+			t.Errorf("log:\n%swant:\n%s", logged, want)
+		}
+	})
+}
+
+func TestCopyThatTheStoreDoesNotTakeIsTakenIn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, folder := newMemory(), t.TempDir()
+		l, _ := begin(t, folder, m, nil)
+		pass(0)
+		m.set(func(m *memory) { m.takes, m.err = 95*time.Millisecond, errors.New("broken") })
+		add(l, records(0, 100))
+		pass(140 * time.Millisecond)
+		if got := l.Status(); spooled(t, folder) != 100 || got.Spooled != 0 {
+			t.Errorf("%d records in the spool, %d counted as spooled; want a copy of 100, and none", spooled(t, folder), got.Spooled)
+		}
+		pass(20 * time.Millisecond) // it has failed
+		if got := l.Status(); spooled(t, folder) != 100 || got.Spooled != 100 {
+			t.Errorf("%d records in the spool, %d counted as spooled; want 100, and all of them", spooled(t, folder), got.Spooled)
+		}
+		m.set(func(m *memory) { m.takes, m.err = 0, nil })
+		pass(time.Minute)
+		wantStored(t, m, records(0, 100))
+		if got := spooled(t, folder); got != 0 {
+			t.Errorf("%d records are left in the spool", got)
+		}
+	})
+}
+
 func TestShortHiccupOfTheStoreIsNotLogged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

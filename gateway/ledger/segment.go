@@ -72,6 +72,16 @@ func (s *segment) append(records []*usage.Record) error {
 	return nil
 }
 
+// clear takes all records back.
+func (s *segment) clear() error {
+	if err := s.file.Truncate(0); err != nil {
+		return err
+	}
+	s.size = 0
+	clear(s.prices)
+	return nil
+}
+
 // segmentReader reads a segment's records.
 type segmentReader struct {
 	lines   *bufio.Reader

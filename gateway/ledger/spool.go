@@ -37,7 +37,8 @@ type spool struct {
 	made   atomic.Int64 // segments
 
 	mu      sync.Mutex
-	direct  bool     // batches go to the store, and nothing is kept here
+	direct  bool     // batches go to the store, and nothing is kept here but a copy
+	insured int      // records of that copy, which is all of the current segment
 	current *segment // nil: none is being written
 	spare   *segment // what is written next; nil: it has to be made
 	others  int64    // bytes of all other segments, when they were counted last
@@ -76,7 +77,34 @@ func (s *spool) fallBack(batch []*usage.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.direct = false
+	s.kept += int64(s.insured) // it is no copy any more
+	s.insured = 0
 	s.take(batch)
+}
+
+// insure keeps a copy of a batch that is on its way to the store, which may not get there before this process ends. It is false if
+// it cannot.
+func (s *spool) insure(batch []*usage.Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.direct || s.failure != nil || s.append(batch) != nil {
+		return false
+	}
+	s.insured = len(batch)
+	return true
+}
+
+// landed lets go of the copy, as the store has the batch.
+func (s *spool) landed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.insured == 0 {
+		return
+	}
+	s.insured = 0
+	if s.current.clear() != nil {
+		s.rotate() // it is taken in with what is spooled next, and changes nothing
+	}
 }
 
 // goDirect lets batches go to the store, if nothing is kept that has to go before them.
