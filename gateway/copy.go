@@ -9,7 +9,7 @@ import (
 
 // bufferSizes are the sizes of copy buffers, in bytes. A stream holds one while it waits for its next event, so that thousands of
 // open streams had better hold small ones. What fills its buffer gets the next size for the next read.
-var bufferSizes = [...]int{2 << 10, 4 << 10, 32 << 10}
+var bufferSizes = [...]int{1 << 10, 4 << 10, 32 << 10}
 
 // bufferPools hold buffers that nobody uses, of each size.
 var bufferPools [len(bufferSizes)]sync.Pool

@@ -7,14 +7,14 @@ import (
 
 // A stream that waits keeps its buffer, so it is the reads that decide how large that is.
 func TestCopyBufferFollowsWhatAStreamBrings(t *testing.T) {
-	const small, middle, large = 2 << 10, 4 << 10, 32 << 10
+	const small, middle, large = 1 << 10, 4 << 10, 32 << 10
 	calm := slices.Repeat([]int{small}, calmReads) // each would fit into a smallest one, and none fills a larger one
 	for name, c := range map[string]struct {
 		length int64 // of the answer
 		reads  []int
 		want   int
 	}{
-		"small events":                 {-1, []int{100, 2047}, small},
+		"small events":                 {-1, []int{100, 1023}, small},
 		"an event that fills it":       {-1, []int{small}, middle},
 		"a stream at full speed":       {-1, []int{small, middle}, large},
 		"as large as it gets":          {-1, []int{small, middle, large, large}, large},

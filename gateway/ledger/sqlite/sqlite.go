@@ -59,7 +59,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		// A batch changes pages all over the rollups. The more of them go into one checkpoint, the fewer are written twice.
 		pragma("wal_autocheckpoint", "8192"), // pages of 4 KiB
 		pragma("journal_size_limit", "67108864"),
-		pragma("cache_size", "-8192"), // KiB; the pages take twice that, for the memory they are from has no size between 4 and 8 KiB
+		pragma("cache_size", "-6144"), // KiB; the pages take twice that, for the memory they are from has no size between 4 and 8 KiB
 	))
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
