@@ -38,7 +38,7 @@ func scenarios() []scenario {
 		{name: "1000-streams", query: "events=100000&gap=100ms", clients: 1000, pieces: true, streams: true},
 		{name: "5000-streams", query: "events=100000&gap=1s", clients: 5000, pieces: true, streams: true, apart: true},
 		{name: "9000-streams", query: "events=100000&gap=2s", clients: 9000, pieces: true, streams: true, apart: true},
-		{name: "19000-streams", query: "events=100000&gap=4s", clients: 19000, pieces: true, streams: true, apart: true},
+		{name: "15000-streams", query: "events=100000&gap=3s", clients: 15000, pieces: true, streams: true, apart: true},
 	}
 }
 
