@@ -13,7 +13,7 @@ const maxQuoted = 80
 func quoted(s string) string {
 	if len(s) > maxQuoted {
 		cut := maxQuoted
-		for !utf8.RuneStart(s[cut]) {
+		for cut > maxQuoted-utf8.UTFMax && !utf8.RuneStart(s[cut]) { // what is further from a character's start is none
 			cut--
 		}
 		return strconv.Quote(s[:cut]) + "…"

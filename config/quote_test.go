@@ -17,6 +17,7 @@ func TestQuotedShowsWordsAsTheyAre(t *testing.T) {
 		"a\xffb":                      `"a\xffb"`,
 		strings.Repeat("a", 100):      `"` + strings.Repeat("a", 80) + `"…`,
 		"a" + strings.Repeat("é", 60): `"a` + strings.Repeat("é", 39) + `"…`,
+		strings.Repeat("\xb3", 81):    `"` + strings.Repeat(`\xb3`, 76) + `"…`,
 	} {
 		if got := quoted(in); got != want {
 			t.Errorf("quoted(%q) = %s, want %s", in, got, want)
