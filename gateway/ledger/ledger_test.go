@@ -395,8 +395,8 @@ func TestCopyThatTheStoreDoesNotTakeIsTakenIn(t *testing.T) {
 		m.set(func(m *memory) { m.takes, m.err = 95*time.Millisecond, errors.New("broken") })
 		add(l, records(0, 100))
 		pass(140 * time.Millisecond)
-		if got := l.Status(); spooled(t, folder) != 100 || got.Spooled != 0 {
-			t.Errorf("%d records in the spool, %d counted as spooled; want a copy of 100, and none", spooled(t, folder), got.Spooled)
+		if got := l.Status(); spooled(t, folder) != 100 || got.Spooled != 0 || got.SpoolBytes != 0 {
+			t.Errorf("%d records in the spool, %d in %d bytes counted as spooled; want a copy of 100, and none", spooled(t, folder), got.Spooled, got.SpoolBytes)
 		}
 		pass(20 * time.Millisecond) // it has failed
 		if got := l.Status(); spooled(t, folder) != 100 || got.Spooled != 100 {

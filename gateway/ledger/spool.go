@@ -77,8 +77,7 @@ func (s *spool) fallBack(batch []*usage.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.direct = false
-	s.kept += int64(s.insured) // it is no copy any more
-	s.insured = 0
+	s.keepCopy()
 	s.take(batch)
 }
 
@@ -92,6 +91,12 @@ func (s *spool) insure(batch []*usage.Record) bool {
 	}
 	s.insured = len(batch)
 	return true
+}
+
+// keepCopy makes the copy a part of the spool like any other.
+func (s *spool) keepCopy() {
+	s.kept += int64(s.insured)
+	s.insured = 0
 }
 
 // landed lets go of the copy, as the store has the batch.
@@ -217,7 +222,7 @@ func (s *spool) status(to *Status) {
 	defer s.mu.Unlock()
 	to.Held = len(s.held)
 	to.SpoolBytes = s.others
-	if s.current != nil {
+	if s.current != nil && s.insured == 0 { // a copy waits for nothing
 		to.SpoolBytes += s.current.size
 	}
 	if s.failure != nil {

@@ -109,6 +109,7 @@ func (s *spool) rotate() {
 	if s.current == nil || s.current.size == 0 {
 		return
 	}
+	s.keepCopy() // whoever takes the segment in finds it there
 	s.others += s.current.size
 	_ = s.current.file.Close() // what was written has been seen to; nothing is buffered here
 	s.current = nil
