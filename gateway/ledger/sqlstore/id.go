@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"strings"
+
 	"github.com/google/uuid"
 )
 
@@ -10,45 +12,10 @@ func EncodeID(id string) []byte {
 	if id == "" {
 		return nil
 	}
-	b := make([]byte, 16)
-	if decodeUUID(b, id) {
-		return b
+	if u, err := uuid.Parse(id); err == nil && len(id) == 36 && strings.ToLower(id) == id { // the one spelling that comes back
+		return u[:]
 	}
 	return append(make([]byte, 16), id...)
-}
-
-// decodeUUID decodes the one form of a UUID that comes back as it was: digits in groups, lower-case.
-func decodeUUID(to []byte, id string) bool {
-	if len(id) != 36 {
-		return false
-	}
-	n := 0
-	for i := 0; i < len(id); {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if id[i] != '-' {
-				return false
-			}
-			i++
-		}
-		high, low := digit(id[i]), digit(id[i+1])
-		if high|low > 15 {
-			return false
-		}
-		to[n] = high<<4 | low
-		n, i = n+1, i+2
-	}
-	return true
-}
-
-// digit is what a hexadecimal digit stands for; above 15 if it is none.
-func digit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 0xff
 }
 
 // DecodeID is the ID that EncodeID encoded.
