@@ -100,7 +100,12 @@ func (s Sums) members() []byte {
 		b = append(b, m.String()...)
 		b = append(b, `":`+cmp.Or(s.number(m), "null")+`,`...)
 		if name, ok := inUSD(m); ok {
-			b = append(b, `"`+name+`":`+s.dollars(m)+`,`...)
+			b = append(b, `"`+name+`":`...)
+			if dollars := s.dollars(m); dollars != "" {
+				b = append(b, `"`+dollars+`",`...)
+			} else {
+				b = append(b, `null,`...)
+			}
 		}
 	}
 	return append(b, `"shares":{"unpriced":`+s.share(ledger.Unpriced)+`,"missing":`+s.share(ledger.Missing)+`,"partial":`+s.share(ledger.Partial)+`}}`...)
@@ -114,12 +119,12 @@ func (s Sums) number(m ledger.Measure) string {
 	return strconv.FormatInt(s[m], 10)
 }
 
-// dollars is a measure in billionths of a dollar as JSON, in dollars.
+// dollars is a measure in billionths of a dollar, in dollars; empty likewise.
 func (s Sums) dollars(m ledger.Measure) string {
 	if s.number(m) == "" {
-		return "null"
+		return ""
 	}
-	return `"` + ledger.USD(s[m]) + `"`
+	return ledger.USD(s[m])
 }
 
 // inUSD is the name of a measure in dollars, if it is one in billionths of them.
@@ -170,7 +175,7 @@ func (s Sums) cells() []string {
 	for _, m := range ledger.Measures() {
 		cells = append(cells, s.number(m))
 		if _, ok := inUSD(m); ok {
-			cells = append(cells, strings.Trim(strings.TrimPrefix(s.dollars(m), "null"), `"`))
+			cells = append(cells, s.dollars(m))
 		}
 	}
 	return cells
