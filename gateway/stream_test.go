@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -63,29 +64,45 @@ func lateness(t *testing.T, client *http.Client, url string, sent <-chan time.Ti
 func TestHeaderArrivesBeforeTheBodyBegins(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, client, upstream string) {
-		release := make(chan struct{})
-		sent := make(chan time.Time, 20)
-		g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
-			sent <- time.Now()
-			http.NewResponseController(w).Flush()
-			<-release
-		})
-		c := newClient(t, client)
-		var late []time.Duration
-		for range 10 {
-			res, err := c.Get(g.url + "/up/v1/events")
-			if err != nil {
-				t.Fatal(err)
-			}
-			late = append(late, time.Since(<-sent))
-			defer res.Body.Close()
-		}
-		close(release)
-		slices.Sort(late)
-		if median := late[5]; median > prompt {
+		if median := latenessOfHeader(t, client, upstream, nil); median > prompt {
 			t.Errorf("median lateness of the header = %v, want below %v", median, prompt)
 		}
 	})
+}
+
+func TestHeaderWithALengthWaitsForItsBodyNoLongerThanThat(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, client, upstream string) {
+		if median := latenessOfHeader(t, client, upstream, http.Header{"Content-Length": {"6"}}); median > headerDelayKnown+prompt {
+			t.Errorf("median lateness of the header = %v, want below %v", median, headerDelayKnown+prompt)
+		}
+	})
+}
+
+// latenessOfHeader is the median of how long after an upstream has sent a header, and nothing of the body, the client has it.
+func latenessOfHeader(t *testing.T, client, upstream string, header http.Header) time.Duration {
+	t.Helper()
+	release := make(chan struct{})
+	sent := make(chan time.Time, 20)
+	g := startBefore(t, upstream, func(w http.ResponseWriter, r *http.Request) {
+		maps.Copy(w.Header(), header)
+		sent <- time.Now()
+		http.NewResponseController(w).Flush()
+		<-release
+	})
+	c := newClient(t, client)
+	var late []time.Duration
+	for range 10 {
+		res, err := c.Get(g.url + "/up/v1/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		late = append(late, time.Since(<-sent))
+		defer res.Body.Close()
+	}
+	close(release)
+	slices.Sort(late)
+	return late[5]
 }
 
 func TestBodyOfKnownLengthIsNotHeldBack(t *testing.T) {
