@@ -133,7 +133,7 @@ func costOfReading(t *testing.T, rules *usage.Rules, kind string, body []byte, t
 	return least(times, func() {
 		o := rules.Observe(x)
 		for rest := body; len(rest) > 0; {
-			n := min(len(rest), 32<<10)
+			n := min(len(rest), bufferSizes[len(bufferSizes)-1])
 			o.Write(rest[:n])
 			rest = rest[n:]
 		}

@@ -40,14 +40,19 @@ func BenchmarkJSONAnswer(b *testing.B) {
 		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
 			body := chatAnswer(size)
 			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				o := rules.Observe(x)
-				o.Write(body)
-				o.Close(true)
-				o.Release()
-			}
+			benchmarkAnswer(b, rules, x, body)
 		})
+	}
+}
+
+// benchmarkAnswer reads an answer whose body comes in one piece.
+func benchmarkAnswer(b *testing.B, rules *Rules, x Exchange, body []byte) {
+	b.ReportAllocs()
+	for b.Loop() {
+		o := rules.Observe(x)
+		o.Write(body)
+		o.Close(true)
+		o.Release()
 	}
 }
 
@@ -63,12 +68,5 @@ func BenchmarkShortStream(b *testing.B) {
 	rules := shipped(b)("openai")
 	x := Exchange{Method: "POST", Path: "/v1/chat/completions", Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}}
 	const usage = `{"id":"1","model":"gpt-4o","choices":[],"usage":{"prompt_tokens":57,"completion_tokens":171,"total_tokens":228}}`
-	body := append(chunk(), sse(usage, "[DONE]")...)
-	b.ReportAllocs()
-	for b.Loop() {
-		o := rules.Observe(x)
-		o.Write(body)
-		o.Close(true)
-		o.Release()
-	}
+	benchmarkAnswer(b, rules, x, append(chunk(), sse(usage, "[DONE]")...))
 }
